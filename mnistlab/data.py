@@ -1,0 +1,116 @@
+"""Samples and labels: scaling, one-hot rows, splits and mini-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+__all__ = ["minibatches", "one_hot", "split", "to_vectors"]
+
+
+def to_vectors(
+    images: np.ndarray, dtype: np.dtype | type = np.float32, *, mean: float = 0.0, std: float = 1.0
+) -> np.ndarray:
+    """Return images as rows: ``(pixel / 255 - mean) / std``.
+
+    Parameters
+    ----------
+    images
+        uint8 pixels, 0 to 255, of shape (N, height, width).
+    dtype
+        Of the result.
+    mean, std
+        Subtracted and divided by after scaling to 0…1; with their defaults the result lies in 0…1.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N, height · width).
+
+    Raises
+    ------
+    TypeError
+        If ``images`` are not uint8.
+    ValueError
+        If they have another shape, or ``std`` is not positive.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise TypeError(f"images must be uint8 pixels from 0 to 255, not {images.dtype}")
+    if images.ndim != 3:
+        hint = " (for one image, pass image[None])" if images.ndim == 2 else ""
+        raise ValueError(f"images must have shape (N, height, width), not {images.shape}{hint}")
+    if not std > 0:
+        raise ValueError(f"std must be positive, not {std!r}")
+    rows = images.reshape(len(images), -1).astype(dtype)
+    rows *= 1 / (255 * std)
+    if mean:
+        rows -= mean / std
+    return rows
+
+
+def one_hot(labels: np.ndarray, classes: int = 10, dtype: np.dtype | type = np.float32) -> np.ndarray:
+    """Return rows of zeros with a one at each label: shape (N, classes) for ``labels`` of shape (N,).
+
+    Raises
+    ------
+    TypeError
+        If the labels are not integers.
+    ValueError
+        If they are not a vector, or one is outside 0…classes-1.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        raise ValueError(f"labels must be a vector, not an array of shape {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers, not {labels.dtype}")
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise ValueError(
+            f"labels must lie in 0…{classes - 1}: sample {wrong[0]} has the label {labels[wrong[0]]}"
+            + (f", and {len(wrong) - 1} more are out of range" if len(wrong) > 1 else "")
+        )
+    rows = np.zeros((len(labels), classes), dtype=dtype)
+    rows[np.arange(len(labels)), labels] = 1
+    return rows
+
+
+def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Return ``x_rest, y_rest, x_aside, y_aside``: a share of the samples put aside, drawn at random.
+
+    Parameters
+    ----------
+    x, y
+        Samples and their targets, of one length.
+    fraction
+        Share put aside, between 0 and 1.
+    seed
+        The same seed gives the same split.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or a side would be empty.
+    """
+    if len(x) != len(y):
+        raise ValueError(f"there are {len(x)} samples but {len(y)} targets")
+    aside = round(len(x) * fraction)
+    if not 0 < aside < len(x):
+        raise ValueError(f"putting aside {fraction:g} of {len(x)} samples leaves one side empty")
+    order = np.random.default_rng(seed).permutation(len(x))
+    return x[order[aside:]], y[order[aside:]], x[order[:aside]], y[order[:aside]]
+
+
+def minibatches(
+    x: np.ndarray, targets: np.ndarray, batch_size: int, rng: np.random.Generator | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield ``(x, targets)`` some samples at a time, in a random order if ``rng`` is given.
+
+    The last batch holds what is left. Where one batch holds everything, order does not matter and nothing is copied.
+    """
+    order = rng.permutation(len(x)) if rng is not None and batch_size < len(x) else None
+    for start in range(0, len(x), batch_size):
+        part = slice(start, start + batch_size)
+        batch = part if order is None else order[part]
+        yield x[batch], targets[batch]

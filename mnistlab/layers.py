@@ -1,0 +1,222 @@
+"""Layers: each one is a formula and its derivative, side by side.
+
+Shapes: ``N`` samples in a batch, ``D`` inputs and ``K`` outputs of a layer. Arrays hold one sample a row.
+In names, ``dz`` is the derivative of the loss with respect to ``z``, of the same shape as ``z``.
+
+``forward`` remembers what ``backward`` needs, so a ``backward`` belongs to the last ``forward``. Given a random
+generator, ``forward`` is a training pass; without one it is deterministic.
+
+Every layer is written in plain NumPy calls that dispatch on the type of their arguments, so that the same code runs on
+float32, on float64, on symbols and on a GPU's arrays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mnistlab.initializers import He, Initializer
+
+__all__ = ["Dense", "Dropout", "Layer", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+
+
+class Layer:
+    """What a network asks of a layer. A layer without parameters defines ``forward`` and ``backward`` only."""
+
+    inputs: int | None = None
+    """Length of an input row, or None where any length will do."""
+
+    outputs: int | None = None
+    """Length of an output row, or None where it is that of the input."""
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of each parameter, in the order in which the network's flat vector holds them."""
+        return {}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw initial values for the parameters, in place."""
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Return the layer's output, shape (N, K), for the input ``x`` of shape (N, D)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward pass")
+
+    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray | None:
+        """Return dL/dx, shape (N, D), for dL/dy of shape (N, K); write dL/dparameters into their gradients."""
+        raise NotImplementedError(f"{type(self).__name__} defines no backward pass")
+
+    def config(self) -> dict[str, object]:
+        """Arguments that make this layer again; plain values only, so that a file can hold them."""
+        return {}
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class Dense(Layer):
+    r"""Affine map :math:`z = xW + b`.
+
+    Backward (:eq:`eq-dense-backward`):
+
+    .. math:: dW = x^T dz, \qquad db = \sum_n dz_n, \qquad dx = dz\,W^T
+
+    Parameters
+    ----------
+    inputs, outputs
+        Lengths D and K of an input row and an output row.
+    bias
+        Whether ``b`` is added.
+    initializer
+        Draws the initial ``W`` of shape (D, K); He's normal by default, as suits ReLU. ``b`` starts at zero.
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer.
+    """
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True, *, initializer: Initializer | None = None):
+        for name, size in (("inputs", inputs), ("outputs", outputs)):
+            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+                raise ValueError(f"Dense needs {name} to be a positive integer, not {size!r}")
+        self.inputs, self.outputs, self.bias = int(inputs), int(outputs), bool(bias)
+        self.initializer = He() if initializer is None else initializer
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """``W`` of shape (D, K) and, with a bias, ``b`` of shape (K,)."""
+        shapes: dict[str, tuple[int, ...]] = {"W": (self.inputs, self.outputs)}
+        return {**shapes, "b": (self.outputs,)} if self.bias else shapes
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw ``W``; set ``b`` to zero."""
+        self.W[...] = self.initializer(rng, (self.inputs, self.outputs))
+        if self.bias:
+            self.b[...] = 0
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """``z = x W + b``."""
+        self.x = x
+        z = x @ self.W
+        if self.bias:
+            z += self.b
+        return z
+
+    def backward(self, dz: np.ndarray, need_dx: bool = True) -> np.ndarray | None:
+        """``dW = xᵀ dz``, ``db = Σₙ dzₙ``, ``dx = dz Wᵀ``; the gradients are written in place."""
+        np.matmul(self.x.T, dz, out=self.dW)
+        if self.bias:
+            np.sum(dz, axis=0, out=self.db)
+        return dz @ self.W.T if need_dx else None
+
+    def config(self) -> dict[str, object]:
+        """Sizes and whether there is a bias; the initializer has done its work by then."""
+        return {"inputs": self.inputs, "outputs": self.outputs, "bias": self.bias}
+
+
+class ReLU(Layer):
+    r"""Rectifier :math:`y = \max(x, 0)`, elementwise.
+
+    Backward (:eq:`eq-relu-backward`): :math:`dx = dy \cdot [x > 0]`. At x = 0, where no derivative exists, the
+    subgradient 0 is taken.
+    """
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """``y = max(x, 0)``."""
+        self.x = x
+        return np.maximum(x, 0)
+
+    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray:
+        """``dx = dy [x > 0]``."""
+        return dy * (self.x > 0)
+
+
+class Sigmoid(Layer):
+    r"""Logistic function :math:`y = 1 / (1 + e^{-x})`, elementwise.
+
+    Computed as :math:`(1 + \tanh(x/2)) / 2`, the same function, which overflows nowhere.
+    Backward (:eq:`eq-sigmoid-backward`): :math:`dx = dy \cdot y (1 - y)`.
+    """
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """``y = 1 / (1 + exp(-x))``."""
+        self.y = (1 + np.tanh(x / 2)) / 2
+        return self.y
+
+    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray:
+        """``dx = dy y (1 - y)``."""
+        return dy * self.y * (1 - self.y)
+
+
+class Tanh(Layer):
+    r"""Hyperbolic tangent :math:`y = \tanh x`, elementwise.
+
+    Backward (:eq:`eq-tanh-backward`): :math:`dx = dy \cdot (1 - y^2)`.
+    """
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """``y = tanh(x)``."""
+        self.y = np.tanh(x)
+        return self.y
+
+    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray:
+        """``dx = dy (1 - y²)``."""
+        return dy * (1 - self.y * self.y)
+
+
+class Softmax(Layer):
+    r"""Softmax of each row, :math:`s_k = e^{x_k} / \sum_j e^{x_j}`, as a layer of its own.
+
+    Its Jacobian is full, :math:`\partial s_i / \partial x_j = s_i (\delta_{ij} - s_j)`, that is
+    :math:`J = \operatorname{diag}(s) - s s^T`; ``backward`` is the product :math:`J^T ds` without the matrix
+    (:eq:`eq-softmax-backward`): :math:`dx = s \cdot (ds - \sum_k ds_k s_k)`.
+    """
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """``s = exp(x - m) / Σ exp(x - m)`` with m the row's maximum, which cancels and keeps ``exp`` finite."""
+        e = np.exp(x - np.max(x, axis=1, keepdims=True))
+        self.s = e / np.sum(e, axis=1, keepdims=True)
+        return self.s
+
+    def backward(self, ds: np.ndarray, need_dx: bool = True) -> np.ndarray:
+        """``dx = s (ds - Σₖ dsₖ sₖ)``."""
+        return self.s * (ds - np.sum(ds * self.s, axis=1, keepdims=True))
+
+    def jacobian(self) -> np.ndarray:
+        """Return ``diag(s) - s sᵀ`` of each row of the last forward pass, shape (N, K, K)."""
+        s = self.s
+        return s[:, :, None] * np.eye(s.shape[1], dtype=s.dtype) - s[:, :, None] * s[:, None, :]
+
+
+class Dropout(Layer):
+    r"""In a training pass, set each input to zero with probability ``rate`` and divide the others by ``1 - rate``.
+
+    The division keeps the expected value, so that a pass without a generator is the identity (*inverted* dropout;
+    Srivastava et al., 2014). Backward (:eq:`eq-dropout-backward`): :math:`dx = dy \cdot m` with the same mask ``m``.
+
+    Raises
+    ------
+    ValueError
+        If ``rate`` is not in [0, 1).
+    """
+
+    def __init__(self, rate: float):
+        if not 0 <= rate < 1:
+            raise ValueError(f"Dropout needs a rate of at least 0 and less than 1, not {rate!r}")
+        self.rate = float(rate)
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """``y = x m`` in a training pass, else ``y = x``."""
+        if rng is None or self.rate == 0:
+            self.mask = None
+            return x
+        keep = 1 - self.rate
+        kept = rng.random(x.shape, dtype=np.float32) < keep
+        self.mask = np.where(kept, 1 / keep, 0.0).astype(x.dtype)
+        return x * self.mask
+
+    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray:
+        """``dx = dy m``."""
+        return dy if self.mask is None else dy * self.mask
+
+    def config(self) -> dict[str, object]:
+        """The rate."""
+        return {"rate": self.rate}

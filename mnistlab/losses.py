@@ -1,0 +1,123 @@
+"""Losses: a mean over the batch, and its derivative with respect to the network's outputs.
+
+``N`` samples, ``K`` outputs. Targets are rows as long as the outputs: one-hot rows for classification
+(:func:`mnistlab.one_hot`), any numbers for :class:`SquaredError`. As with layers, ``backward`` belongs to the last
+``forward``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["CrossEntropy", "Loss", "SoftmaxCrossEntropy", "SquaredError"]
+
+
+class Loss:
+    """What training asks of a loss."""
+
+    def forward(self, outputs: np.ndarray, targets: np.ndarray) -> np.floating:
+        """Return the mean loss of a batch; ``outputs`` and ``targets`` have shape (N, K)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward pass")
+
+    def backward(self) -> np.ndarray:
+        """Return dL/doutputs, shape (N, K)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no backward pass")
+
+    def config(self) -> dict[str, object]:
+        """Arguments that make this loss again."""
+        return {}
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class SoftmaxCrossEntropy(Loss):
+    r"""Softmax and cross-entropy in one, on logits :math:`z`.
+
+    .. math:: L = -\frac1N \sum_n \sum_k t_{nk} \log p_{nk}, \qquad p = \operatorname{softmax}(z)
+
+    Backward (:eq:`eq-softmax-cross-entropy-backward`): :math:`dz = (p - t) / N`, for rows of targets that add to 1.
+
+    Parameters
+    ----------
+    label_smoothing
+        ε: trains towards :math:`(1 - ε)\,t + ε / K` instead of t (Szegedy et al., 2016).
+
+    Raises
+    ------
+    ValueError
+        If ``label_smoothing`` is not in [0, 1).
+    """
+
+    def __init__(self, label_smoothing: float = 0.0):
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0 and less than 1, not {label_smoothing!r}")
+        self.label_smoothing = float(label_smoothing)
+
+    def forward(self, logits: np.ndarray, targets: np.ndarray) -> np.floating:
+        """``L = (1/N) Σ t (log Σ exp(z - m) - (z - m))`` with m the row's maximum: no overflow, no log of zero."""
+        if self.label_smoothing:
+            targets = targets * (1 - self.label_smoothing) + self.label_smoothing / logits.shape[1]
+        shifted = logits - np.max(logits, axis=1, keepdims=True)
+        e = np.exp(shifted)
+        total = np.sum(e, axis=1, keepdims=True)
+        self.p, self.t = e / total, targets
+        return np.sum(targets * (np.log(total) - shifted)) / len(logits)
+
+    def backward(self) -> np.ndarray:
+        """``dz = (p - t) / N``."""
+        return (self.p - self.t) / len(self.p)
+
+    def config(self) -> dict[str, object]:
+        """The label smoothing."""
+        return {"label_smoothing": self.label_smoothing}
+
+
+class CrossEntropy(Loss):
+    r"""Cross-entropy on probabilities :math:`p`, as a :class:`~mnistlab.Softmax` layer gives them.
+
+    .. math:: L = -\frac1N \sum_n \sum_k t_{nk} \log \max(p_{nk}, ε)
+
+    Backward (:eq:`eq-cross-entropy-backward`): :math:`dp = -t / (N p)`, and 0 where p < ε, the derivative of what
+    ``forward`` computes. Where nothing else calls for it, :class:`SoftmaxCrossEntropy` is faster and more exact.
+
+    Raises
+    ------
+    ValueError
+        If ``epsilon`` is not in (0, 1).
+    """
+
+    def __init__(self, epsilon: float = 1e-7):
+        if not 0 < epsilon < 1:
+            raise ValueError(f"epsilon must lie between 0 and 1, not {epsilon!r}")
+        self.epsilon = float(epsilon)
+
+    def forward(self, p: np.ndarray, targets: np.ndarray) -> np.floating:
+        """``L = -(1/N) Σ t log max(p, ε)``."""
+        self.p, self.t = p, targets
+        return -np.sum(targets * np.log(np.maximum(p, self.epsilon))) / len(p)
+
+    def backward(self) -> np.ndarray:
+        """``dp = -t / (N p) [p > ε]``."""
+        return -self.t / np.maximum(self.p, self.epsilon) * (self.p > self.epsilon) / len(self.p)
+
+    def config(self) -> dict[str, object]:
+        """The floor under the probabilities."""
+        return {"epsilon": self.epsilon}
+
+
+class SquaredError(Loss):
+    r"""Half the squared distance, :math:`L = \frac{1}{2N} \sum_n \lVert y_n - t_n \rVert^2`.
+
+    Backward (:eq:`eq-squared-error-backward`): :math:`dy = (y - t) / N`.
+    """
+
+    def forward(self, y: np.ndarray, targets: np.ndarray) -> np.floating:
+        """``L = (1/2N) Σ (y - t)²``."""
+        self.difference = y - targets
+        return np.sum(self.difference * self.difference) / (2 * len(y))
+
+    def backward(self) -> np.ndarray:
+        """``dy = (y - t) / N``."""
+        return self.difference / len(self.difference)

@@ -1,0 +1,170 @@
+"""A network: a list of layers over one flat vector of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+
+from mnistlab.checks import check_inputs, check_positive
+from mnistlab.layers import Layer, Softmax
+
+__all__ = ["Network"]
+
+
+class Network:
+    """Layers in a row.
+
+    All parameters live in one contiguous vector and all gradients in another; each layer holds views of its part, so
+    that an optimizer, a file or a gradient check works on a single array.
+
+    Parameters
+    ----------
+    layers
+        Layers, first to last; sizes must fit.
+    seed
+        Seed of the initial weights; the same seed gives the same weights.
+    dtype
+        Type of the parameters: float32 to train, float64 to check gradients.
+
+    Attributes
+    ----------
+    parameters, gradients
+        Vectors of shape (P,): ``W`` row by row, then ``b``, layer by layer.
+    input_size, output_size
+        Lengths of an input row and an output row.
+
+    Raises
+    ------
+    TypeError
+        If an element of ``layers`` is no layer.
+    ValueError
+        If there is no layer with a size, a layer stands in the list twice, or sizes do not fit.
+
+    Examples
+    --------
+    >>> from mnistlab import Dense, Network, ReLU
+    >>> Network([Dense(784, 300), ReLU(), Dense(300, 10)], seed=0).parameters.size
+    238510
+    """
+
+    def __init__(self, layers: Sequence[Layer], *, seed: int = 0, dtype: np.dtype | type = np.float32):
+        self.layers = list(layers)
+        self.input_size, self.output_size = _check_layers(self.layers)
+        count = sum(prod(shape) for layer in self.layers for shape in layer.parameter_shapes().values())
+        self.bind(np.zeros(count, dtype), np.zeros(count, dtype))
+        streams = np.random.SeedSequence(seed).spawn(len(self.layers))
+        for layer, stream in zip(self.layers, streams, strict=True):
+            layer.initialize(np.random.default_rng(stream))
+
+    def bind(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+        """Put the network on these two vectors, of shape (P,): from now on the layers are views of them."""
+        self.parameters, self.gradients = parameters, gradients
+        position = 0
+        for layer in self.layers:
+            for name, shape in layer.parameter_shapes().items():
+                part = slice(position, position + prod(shape))
+                setattr(layer, name, parameters[part].reshape(shape))
+                setattr(layer, "d" + name, gradients[part].reshape(shape))
+                position = part.stop
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the parameters."""
+        return self.parameters.dtype
+
+    def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Return the outputs, shape (N, output_size), for ``x`` of shape (N, input_size).
+
+        With a generator it is a training pass, in which dropout drops; without one the pass is deterministic. The
+        arguments are not checked: :meth:`predict` and :func:`mnistlab.fit` do that, once.
+        """
+        for layer in self.layers:
+            x = layer.forward(x, rng)
+        return x
+
+    def backward(self, dy: np.ndarray, need_dx: bool = False) -> np.ndarray | None:
+        """Fill ``gradients`` from dL/doutputs of shape (N, output_size), for the last forward pass.
+
+        Return dL/dinputs if ``need_dx``; else the first layer is spared that product.
+        """
+        first = self.layers[0]
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy, need_dx or layer is not first)
+        return dy if need_dx else None
+
+    def outputs(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+        """Return the outputs for any number of samples, shape (N, output_size), some at a time.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` is not an array of finite floating-point numbers of shape (N, input_size).
+        """
+        x = check_inputs(x, self.input_size, self.dtype)
+        size = check_positive("batch_size", batch_size)
+        return np.concatenate([self.forward(x[i : i + size]) for i in range(0, len(x), size)])
+
+    def predict(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+        """Return the most probable class of each sample, shape (N,); errors as :meth:`outputs`."""
+        return self.outputs(x, batch_size).argmax(axis=1)
+
+    def predict_proba(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+        """Return the probability of each class, shape (N, output_size), rows adding to 1.
+
+        If the last layer is no :class:`Softmax`, the outputs are taken as logits, which is what
+        :class:`SoftmaxCrossEntropy` trains.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`outputs`; and ValueError if the network ends in an activation other than softmax, whose outputs
+            are no logits.
+        """
+        last = self.layers[-1]
+        if isinstance(last, Softmax):
+            return self.outputs(x, batch_size)
+        if last.outputs is None:
+            raise ValueError(
+                f"a network that ends in {last!r} gives no probabilities: end it in Softmax(), or in Dense, trained "
+                "with SoftmaxCrossEntropy"
+            )
+        return Softmax().forward(self.outputs(x, batch_size))
+
+    def config(self) -> list[dict[str, object]]:
+        """Return the architecture as plain values: one dict a layer."""
+        return [{"type": type(layer).__name__, **layer.config()} for layer in self.layers]
+
+    def summary(self) -> str:
+        """Return a table of layers, output sizes and parameter counts."""
+        rows, size = [("layer", "output", "parameters")], self.input_size
+        for layer in self.layers:
+            size = layer.outputs or size
+            count = sum(prod(shape) for shape in layer.parameter_shapes().values())
+            rows.append((repr(layer), str(size), f"{count:,}"))
+        rows.append(("total", "", f"{self.parameters.size:,}"))
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+        rule = "-" * len(lines[0])
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    def __repr__(self) -> str:
+        return f"Network([{', '.join(map(repr, self.layers))}], dtype={self.dtype})"
+
+
+def _check_layers(layers: list[Layer]) -> tuple[int, int]:
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            hint = f": write {layer.__name__}(...)" if isinstance(layer, type) else ""
+            raise TypeError(f"a network is a list of layers, and {layer!r} is none{hint}")
+    if len({id(layer) for layer in layers}) < len(layers):
+        raise ValueError("a layer stands in the list twice: make a new one for each place")
+    sized = [layer for layer in layers if layer.outputs is not None]
+    if not sized:
+        raise ValueError("a network needs at least one Dense layer, which gives it its sizes")
+    for before, after in pairwise(sized):
+        if before.outputs != after.inputs:
+            raise ValueError(f"{before!r} gives {before.outputs} numbers but {after!r} takes {after.inputs}")
+    return sized[0].inputs, sized[-1].outputs

@@ -1,0 +1,320 @@
+"""Training: the loop, what it records, when it stops, and how it goes on after it was killed."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from mnistlab.checkpoint import Checkpoint
+from mnistlab.checks import check_inputs, check_positive, check_targets
+from mnistlab.data import minibatches, split
+from mnistlab.layers import Softmax
+from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy
+from mnistlab.network import Network
+from mnistlab.optimizers import SGD, Optimizer
+from mnistlab.progress import ProgressLine
+from mnistlab.schedules import Constant
+
+__all__ = [
+    "EarlyStopping",
+    "Evaluation",
+    "History",
+    "TrainingDiverged",
+    "default_loss",
+    "evaluate",
+    "fit",
+    "train_step",
+]
+
+
+class Evaluation(NamedTuple):
+    """Mean loss and share of right answers over a data set."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass
+class History:
+    """What happened in each epoch.
+
+    ``rows`` holds a dict an epoch: ``epoch`` (from 1), ``loss`` (mean over the epoch's steps, while the parameters were
+    moving), ``learning_rate`` (at its end), ``seconds``, and with validation data ``validation_loss`` and
+    ``validation_accuracy``, taken after the epoch. ``history["loss"]`` is a column as an array.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return np.array([row[name] for row in self.rows])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when ``monitor`` has not improved for ``patience`` epochs, and go back to the best parameters.
+
+    ``monitor`` is ``"validation_loss"`` (lower is better) or ``"validation_accuracy"`` (higher is better).
+
+    Raises
+    ------
+    ValueError
+        If ``patience`` is no positive integer or ``monitor`` is neither of the two.
+    """
+
+    patience: int = 5
+    monitor: str = "validation_loss"
+
+    def __post_init__(self):
+        check_positive("patience", self.patience)
+        if self.monitor not in ("validation_loss", "validation_accuracy"):
+            raise ValueError(f"monitor must be 'validation_loss' or 'validation_accuracy', not {self.monitor!r}")
+
+    def score(self, row: dict[str, float]) -> float:
+        """Return the monitored value of an epoch, turned so that higher is better."""
+        return -row[self.monitor] if self.monitor == "validation_loss" else row[self.monitor]
+
+    def is_over(self, history: History) -> bool:
+        """Return whether the last ``patience`` epochs brought no improvement."""
+        scores = [self.score(row) for row in history.rows]
+        return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= self.patience
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss became NaN or infinite. ``epoch`` and ``step`` say where, ``history`` what came before."""
+
+    def __init__(self, value: float, epoch: int, step: int, history: History):
+        super().__init__(
+            f"the loss became {value} at step {step} of epoch {epoch}: the training diverged. "
+            "A smaller learning rate is the usual cure; a warm-up or smaller initial weights can help"
+        )
+        self.epoch, self.step, self.history = epoch, step, history
+
+
+def train_step(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    x: np.ndarray,
+    targets: np.ndarray,
+    progress: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> float:
+    """Learn from one batch, and return its loss before the step; if that is NaN or infinite, nothing is learnt.
+
+    ``x`` has shape (N, input_size) and ``targets`` (N, output_size), both of the network's dtype; nothing is checked.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # the loss tells whether numbers overflow
+        value = float(loss.forward(network.forward(x, rng), targets))
+        if math.isfinite(value):
+            network.backward(loss.backward())
+            optimizer.step(network.parameters, network.gradients, progress)
+    return value
+
+
+def default_loss(network: Network) -> Loss:
+    """Return cross-entropy in the form that fits: on probabilities after a Softmax layer, else on logits."""
+    return CrossEntropy() if isinstance(network.layers[-1], Softmax) else SoftmaxCrossEntropy()
+
+
+def evaluate(
+    network: Network, x: np.ndarray, y: np.ndarray, loss: Loss | None = None, batch_size: int = 1000
+) -> Evaluation:
+    """Return mean loss and accuracy.
+
+    Parameters
+    ----------
+    network
+        The network.
+    x, y
+        Samples of shape (N, input_size); labels of shape (N,) or target rows of shape (N, output_size), whose largest
+        entry is then the class.
+    loss
+        :func:`default_loss` if none is given.
+    batch_size
+        How many samples are looked at together; it changes memory and time, not the result.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data do not fit the network.
+    """
+    outputs = network.outputs(x, batch_size)
+    targets = check_targets(y, len(outputs), network.output_size, network.dtype)
+    value = (loss or default_loss(network)).forward(outputs, targets)
+    return Evaluation(float(value), float(np.mean(outputs.argmax(axis=1) == targets.argmax(axis=1))))
+
+
+def fit(
+    network: Network,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    loss: Loss | None = None,
+    optimizer: Optimizer | None = None,
+    epochs: int = 10,
+    batch_size: int = 128,
+    validation_data: tuple[np.ndarray, np.ndarray] | None = None,
+    validation_split: float = 0.0,
+    shuffle: bool = True,
+    seed: int = 0,
+    early_stopping: EarlyStopping | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    on_epoch_end: Callable[[dict[str, float]], object] | None = None,
+    progress: bool | None = None,
+) -> History:
+    """Train ``network`` in place on mini-batches.
+
+    Parameters
+    ----------
+    network
+        Changed in place.
+    x
+        Samples, floating-point, shape (N, input_size).
+    y
+        Labels, integers of shape (N,), or rows of targets of shape (N, output_size).
+    loss
+        :func:`default_loss` if none is given.
+    optimizer
+        ``SGD(0.1, momentum=0.9)`` if none is given. A fresh one for each training: it keeps state.
+    epochs, batch_size
+        How often each sample is seen, and how many are seen together: from 1 to all. The last batch of an epoch holds
+        what is left, and counts by its size in the mean.
+    validation_data, validation_split
+        Either a pair like ``(x, y)``, or the share of the samples that is put aside, drawn at random by ``seed``.
+    shuffle
+        Whether the samples come in a new order each epoch.
+    seed
+        Of the order, of dropout and of the split. Together with the network's own it fixes the result, bit for bit, on
+        one machine.
+    early_stopping
+        When to stop before the last epoch; needs validation.
+    checkpoint, resume
+        A file that is written after each epoch. With ``resume``, training goes on after the last epoch in the file and
+        ends with the same parameters, bit for bit, as if it had never stopped; if there is no such file it starts anew.
+    on_epoch_end
+        Called with the row of each epoch.
+    progress
+        Whether a line on standard error shows how far it is; by default only where that is a terminal.
+
+    Returns
+    -------
+    History
+        One row an epoch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If data or options do not fit; nothing has been changed then.
+    TrainingDiverged
+        If the loss becomes NaN or infinite. The parameters are those before that step.
+    FileExistsError
+        If ``checkpoint`` exists and ``resume`` is not set: it might hold hours of work.
+    CheckpointError
+        If the file is damaged or belongs to another training.
+    """
+    loss, optimizer = loss or default_loss(network), optimizer or SGD(0.1, momentum=0.9)
+    epochs, batch_size = check_positive("epochs", epochs), check_positive("batch_size", batch_size)
+    x, t, validation_data = _prepare(network, x, y, validation_data, validation_split, seed)
+    if early_stopping and validation_data is None:
+        raise ValueError("early stopping needs validation_data or a validation_split")
+    if optimizer.steps:
+        raise ValueError("this optimizer has been used already: its state belongs to another training")
+
+    history, best, best_parameters = History(), -math.inf, None
+    saved = None
+    if checkpoint is not None:
+        settings = _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed, early_stopping)
+        saved = Checkpoint(Path(checkpoint), settings)
+        if resume and saved.path.exists():
+            history.rows, best_parameters = saved.restore(network, optimizer)
+            if early_stopping:
+                best = max(early_stopping.score(row) for row in history.rows)
+        elif saved.path.exists():
+            raise FileExistsError(
+                f"{saved.path} exists: pass resume=True to go on with that training, or name another file"
+            )
+
+    line = ProgressLine(epochs, progress)
+    steps = math.ceil(len(x) / batch_size)
+    for epoch in range(len(history), epochs):
+        if early_stopping and early_stopping.is_over(history):
+            break
+        start, total = time.perf_counter(), 0.0
+        # Made from (seed, epoch), so that an epoch after a resume draws what it would have drawn; epochs count from 1
+        # here because SeedSequence([seed, 0]) is SeedSequence(seed), which draws the initial weights.
+        order_rng, dropout_rng = np.random.default_rng([seed, epoch + 1]).spawn(2)
+        batches = minibatches(x, t, batch_size, order_rng if shuffle else None)
+        for step, (x_batch, t_batch) in enumerate(batches):
+            done = (epoch + step / steps) / epochs
+            value = train_step(network, loss, optimizer, x_batch, t_batch, done, dropout_rng)
+            if not math.isfinite(value):
+                line.clear()
+                raise TrainingDiverged(value, epoch + 1, step + 1, history)
+            total += value * len(x_batch)
+            line.show(epoch, (step + 1) / steps, value)
+        row = {
+            "epoch": epoch + 1,
+            "loss": total / len(x),
+            "learning_rate": optimizer.learning_rate((epoch + 1) / epochs),
+            "seconds": time.perf_counter() - start,
+        }
+        if validation_data is not None:
+            result = evaluate(network, *validation_data, loss)
+            row |= {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
+        history.rows.append(row)
+        if early_stopping and early_stopping.score(row) > best:
+            best, best_parameters = early_stopping.score(row), network.parameters.copy()
+        if saved:
+            saved.write(network, optimizer, history.rows, best_parameters)
+        line.clear()
+        if on_epoch_end:
+            on_epoch_end(row)
+    if early_stopping:
+        network.parameters[...] = best_parameters
+    return history
+
+
+def _prepare(network, x, y, validation_data, validation_split, seed):
+    """Check the data; return samples, targets and validation data (or None)."""
+    x = check_inputs(x, network.input_size, network.dtype)
+    t = check_targets(y, len(x), network.output_size, network.dtype)
+    if not 0 <= validation_split < 1:
+        raise ValueError(f"validation_split must be at least 0 and less than 1, not {validation_split!r}")
+    if validation_data is not None:
+        if validation_split:
+            raise ValueError("pass validation_data or validation_split, not both")
+        vx = check_inputs(validation_data[0], network.input_size, network.dtype)
+        return x, t, (vx, check_targets(validation_data[1], len(vx), network.output_size, network.dtype))
+    if not validation_split:
+        return x, t, None
+    x, t, vx, vt = split(x, t, validation_split, seed=seed)
+    return x, t, (vx, vt)
+
+
+def _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed, early_stopping):
+    """Everything that the rest of a training depends on, in words, so that a checkpoint can tell a stranger."""
+    constant = isinstance(optimizer.learning_rate, Constant)
+    return {
+        "network": repr(network),
+        "loss": repr(loss),
+        "optimizer": re.sub(r" at 0x\w+", "", repr(optimizer)),  # of a schedule that is a plain function
+        "early_stopping": repr(early_stopping),
+        "batch_size": batch_size,
+        "shuffle": shuffle,
+        "seed": seed,
+        "data": f"{len(x)} samples, CRC-32 {crc32(x):08x} {crc32(t):08x}",
+        # With a constant rate a training may go on for longer than was planned; other schedules depend on its length.
+        "epochs": "any" if constant else epochs,
+    }
