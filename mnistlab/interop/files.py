@@ -1,0 +1,177 @@
+"""Networks in files: safetensors to keep them, JSON to read them with one's own eyes.
+
+Neither format can hold anything executable. Writing is atomic; what is damaged, truncated or foreign is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from mnistlab.atomic import write_atomically
+from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.network import Network
+
+__all__ = ["FileFormatError", "load_network", "load_weights_json", "read_metadata", "save_network", "save_weights_json"]
+
+FORMAT = "mnistlab-network-1"
+LAYERS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh)}
+
+
+class FileFormatError(ValueError):
+    """A file is damaged, holds something else, or does not fit the network."""
+
+
+def save_network(network: Network, path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write architecture and parameters to a safetensors file.
+
+    Parameters
+    ----------
+    network
+        Of float32 or float64, made of the library's own layers.
+    path
+        By custom it ends in ``.safetensors``. An existing file is replaced, in one step.
+    metadata
+        More to keep beside the architecture, such as a test accuracy: strings by name.
+
+    Raises
+    ------
+    ValueError
+        If a layer is not one of the library's, a parameter is NaN or infinite, or ``metadata`` are not strings.
+    OSError
+        If the file cannot be written.
+    """
+    foreign = [layer for layer in network.layers if LAYERS.get(type(layer).__name__) is not type(layer)]
+    if foreign:
+        raise ValueError(f"a file can hold {', '.join(LAYERS)}, not {foreign[0]!r}")
+    if not np.isfinite(network.parameters).all():
+        raise ValueError("the network holds NaN or infinite parameters, which no one would want to load")
+    metadata = dict(metadata or {})
+    if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
+        raise ValueError("metadata must be strings, by name")
+    header = {**metadata, "format": FORMAT, "layers": json.dumps(network.config())}
+    data = safetensors.numpy.save(_tensors(network), header)
+    write_atomically(Path(path), lambda file: file.write(data))
+
+
+def load_network(path: str | Path) -> Network:
+    """Read a network that :func:`save_network` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If it is damaged, truncated, or no network of mnistlab.
+    """
+    metadata = read_metadata(path)
+    try:
+        layers = [_make_layer(config) for config in json.loads(metadata["layers"])]
+        tensors = safetensors.numpy.load_file(path)
+        dtypes = {values.dtype for values in tensors.values()}
+        if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
+            raise ValueError("its tensors must be all float32 or all float64")
+        # Compared before the network is made, so that a header cannot ask for more memory than the file has.
+        if _shapes(layers) != {name: values.shape for name, values in tensors.items()}:
+            raise ValueError("its tensors do not fit its layers")
+        network = Network(layers, dtype=dtypes.pop())
+        for name, values in _tensors(network).items():
+            if not np.isfinite(tensors[name]).all():
+                raise ValueError(f"tensor {name} holds NaN or infinity")
+            values[...] = tensors[name]
+    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        raise FileFormatError(f"{path} is no network that can be used: {error}") from error
+    return network
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Return what stands beside the parameters in a network's file; errors as :func:`load_network`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise FileFormatError(f"{path} is damaged or no safetensors file: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise FileFormatError(f"{path} is a safetensors file, but not of a network of mnistlab")
+    return metadata
+
+
+def save_weights_json(network: Network, path: str | Path) -> None:
+    """Write the weight matrices as nested lists: one matrix a Dense layer, D rows of K numbers.
+
+    This is the format of the school project that the report reproduces; it knows no biases.
+
+    Raises
+    ------
+    ValueError
+        If a layer has a bias, which the format cannot hold.
+    OSError
+        If the file cannot be written.
+    """
+    text = json.dumps([layer.W.tolist() for layer in _dense_without_bias(network)])
+    write_atomically(Path(path), lambda file: file.write(text.encode()))
+
+
+def load_weights_json(network: Network, path: str | Path) -> None:
+    """Read weights that :func:`save_weights_json` wrote into a network of the same shape, in place.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If it is damaged or does not fit; the network is as before then.
+    ValueError
+        If a layer has a bias, which the format cannot hold.
+    """
+    layers, path = _dense_without_bias(network), Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        matrices = [np.array(matrix, dtype=network.dtype) for matrix in json.loads(path.read_text("utf-8"))]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise FileFormatError(f"{path} is damaged or holds no lists of numbers: {error}") from error
+    found, wanted = [matrix.shape for matrix in matrices], [layer.W.shape for layer in layers]
+    if found != wanted:
+        raise FileFormatError(f"{path} holds matrices of shapes {found}, the network has {wanted}")
+    if not all(np.isfinite(matrix).all() for matrix in matrices):
+        raise FileFormatError(f"{path} holds NaN or infinity")
+    for layer, matrix in zip(layers, matrices, strict=True):
+        layer.W[...] = matrix
+
+
+def _tensors(network: Network) -> dict[str, np.ndarray]:
+    """Return the layers' views of the parameters, named like ``0.W``."""
+    return {
+        f"{index}.{name}": getattr(layer, name)
+        for index, layer in enumerate(network.layers)
+        for name in layer.parameter_shapes()
+    }
+
+
+def _shapes(layers: list[Layer]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes that :func:`_tensors` would have."""
+    return {f"{i}.{name}": shape for i, layer in enumerate(layers) for name, shape in layer.parameter_shapes().items()}
+
+
+def _make_layer(config: dict[str, object]) -> Layer:
+    arguments = dict(config)
+    kind = arguments.pop("type")
+    if kind not in LAYERS:
+        raise ValueError(f"it has a layer {kind!r}, which this version does not know")
+    return LAYERS[kind](**arguments)
+
+
+def _dense_without_bias(network: Network) -> list[Dense]:
+    layers = [layer for layer in network.layers if isinstance(layer, Dense)]
+    if any(layer.bias for layer in layers):
+        raise ValueError("the JSON format knows no biases: use Dense(..., bias=False), or save_network")
+    return layers
