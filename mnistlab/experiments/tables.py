@@ -1,0 +1,70 @@
+"""Tables that read well in HTML and in print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+__all__ = ["Table"]
+
+
+class Table:
+    """A table that shows itself in a notebook: HTML in a browser, LaTeX in the PDF, text elsewhere.
+
+    Parameters
+    ----------
+    frame
+        The numbers. The index is shown as the first column if it has a name.
+    formats
+        How to write the numbers of a column, such as ``{"loss": "{:.4f}"}``; other values are shown with ``str``.
+    """
+
+    def __init__(self, frame: pd.DataFrame, formats: Mapping[str, str] | None = None):
+        frame = frame.reset_index() if frame.index.name else frame
+        self.header = [str(name) for name in frame.columns]
+        formats = dict(formats or {})
+        self.rows = [
+            [formats.get(name, "{}").format(value) for name, value in zip(self.header, row, strict=True)]
+            for row in frame.itertuples(index=False)
+        ]
+        numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+        self.align = ["right" if is_numeric else "left" for is_numeric in numeric]
+
+    def __repr__(self) -> str:
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
+        return "\n".join("  ".join(map(self._pad, line, widths, self.align)).rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        head = self._html_row(self.header, "th")
+        body = "\n".join(self._html_row(row, "td") for row in self.rows)
+        return f'<table class="table">\n<thead>\n{head}\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+
+    def _repr_latex_(self) -> str:
+        columns = "".join("r" if side == "right" else "l" for side in self.align)
+        lines = [" & ".join(map(_escape_latex, row)) + r" \\" for row in (self.header, *self.rows)]
+        head = [r"\begin{center}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", lines[0], r"\midrule"]
+        return "\n".join([*head, *lines[1:], r"\bottomrule", r"\end{tabular}", r"\end{center}"])
+
+    @staticmethod
+    def _pad(text: str, width: int, side: str) -> str:
+        return text.rjust(width) if side == "right" else text.ljust(width)
+
+    def _html_row(self, row: Sequence[str], tag: str) -> str:
+        scope = ' scope="col"' if tag == "th" else ""
+        cells = (
+            f'<{tag}{scope} style="text-align: {side}">{_escape_html(text)}</{tag}>'
+            for text, side in zip(row, self.align, strict=True)
+        )
+        return "<tr>" + "".join(cells) + "</tr>"
+
+
+def _escape_html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _escape_latex(text: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    special |= {mark: "\\" + mark for mark in "&%$#_{}"}
+    return "".join(special.get(mark, mark) for mark in text)
