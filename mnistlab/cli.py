@@ -102,9 +102,7 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="How often each image is seen.")] = 20,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 128,
     optimizer: Annotated[OptimizerName, typer.Option(help="How the weights follow the gradient.")] = OptimizerName.sgd,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Step size.", show_default="0.1; 0.001 for adam")
-    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Step size.", show_default="0.1; 0.001 for adam")] = None,
     momentum: Annotated[float, typer.Option(min=0, help="Of sgd.")] = 0.9,
     schedule: Annotated[ScheduleName, typer.Option(help="How the learning rate changes.")] = ScheduleName.cosine,
     warm_up: Annotated[float, typer.Option(min=0, help="Share of the training in which the rate rises from 0.")] = 0.0,
@@ -129,7 +127,8 @@ def train(
             x, y, *aside = split(x, y, validation, seed=seed)
         network = Network(_layers(hidden or [300], activation, dropout), seed=seed)
         loss = SoftmaxCrossEntropy(label_smoothing)
-        rate = learning_rate or (0.1 if optimizer is OptimizerName.sgd else 0.001)
+        usual = 0.1 if optimizer is OptimizerName.sgd else 0.001
+        rate = usual if learning_rate is None else learning_rate
         rates = _schedule(schedule, rate, warm_up)
         print(network.summary())
         fit(

@@ -1,0 +1,76 @@
+"""Metrics, tables, sources and figures of the report."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+import mnistlab as ml
+from mnistlab.experiments import diagram, figures, metrics, style
+from mnistlab.experiments.source import Source
+from mnistlab.experiments.tables import Table
+
+matplotlib.use("agg")
+
+
+def test_per_class_counts_by_hand():
+    labels, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 2])
+    table = metrics.per_class(labels, predicted, classes=4)
+    assert table["precision"].tolist() == pytest.approx([2 / 3, 1 / 2, 1, 0])
+    assert table["recall"].tolist() == pytest.approx([2 / 3, 1 / 2, 1, 0])
+    assert table["support"].tolist() == [3, 2, 1, 0]
+    assert metrics.confusion_matrix(labels, predicted, classes=3).tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(("right", "samples"), [(970, 1000), (9_850, 10_000), (3, 7)])
+def test_the_ends_of_wilsons_interval_are_where_the_share_is_1_96_standard_deviations_away(right, samples):
+    share = right / samples
+    for end in metrics.wilson_interval(right, samples):
+        assert abs(share - end) == pytest.approx(1.959964 * np.sqrt(end * (1 - end) / samples))
+    assert metrics.wilson_interval(10, 10)[1] <= 1
+
+
+def test_table_in_its_three_forms():
+    frame = pd.DataFrame({"a & b": [1.234, 2.0], "name": ["x_1", "<y>"]})
+    table = Table(frame, {"a & b": "{:.1f}"})
+    assert repr(table).splitlines() == ["a & b  name", "  1.2  x_1", "  2.0  <y>"]
+    assert "<td" in table._repr_html_() and "&lt;y&gt;" in table._repr_html_() and "a &amp; b" in table._repr_html_()
+    assert r"a \& b & name \\" in table._repr_latex_() and r"x\_1" in table._repr_latex_()
+
+
+def test_source_leaves_out_docstrings_and_keeps_code():
+    text = repr(Source(ml.Dense.backward, ml.train_step))
+    assert '"""' not in text
+    assert "np.matmul(self.x.T, dz, out=self.dW)" in text and "return value" in text
+    assert Source(ml.Dense.forward)._repr_markdown_().startswith("```python\ndef forward")
+
+
+def test_diagram_draws_every_unit_it_should():
+    network = ml.Network([ml.Dense(784, 300), ml.ReLU(), ml.Dense(300, 7, bias=False), ml.Softmax()])
+    figure = diagram.network_diagram(network)
+    axes = figure.axes[0]
+    assert len(axes.patches) == 10 + 10 + 7
+    assert len(axes.lines) == 10 * 10 + 10 * 7
+    words = " ".join(text.get_text() for text in axes.texts)
+    assert "784 pixels" in words and "300 hidden units" in words and "7 digits" in words and "ReLU" in words
+    assert words.count("⋮") == 2 and words.count("b^{") == 1
+
+
+def test_figures_have_labelled_axes():
+    style.use()
+    rng = np.random.default_rng(0)
+    drawn = [
+        figures.class_counts({"training": np.arange(1, 11)}),
+        figures.pixel_histogram(rng.integers(0, 256, (3, 28, 28), dtype=np.uint8)),
+        figures.curves({"a": np.ones(3), "b": np.ones(3)}, xlabel="epoch", ylabel="loss", markers=("b",)),
+        figures.confusion(rng.integers(0, 9, (10, 10))),
+    ]
+    for figure in drawn:
+        assert figure.axes[0].get_xlabel() and figure.axes[0].get_ylabel()
+
+
+def test_digit_grid_shows_each_image_once():
+    images = np.random.default_rng(0).integers(0, 256, (7, 28, 28), dtype=np.uint8)
+    figure = figures.digit_grid(images, [str(i) for i in range(7)], columns=4)
+    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert len(shown) == 7 and all(np.array_equal(a, b) for a, b in zip(shown, images, strict=True))
