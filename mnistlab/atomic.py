@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-__all__ = ["write_atomically"]
+__all__ = ["remove", "remove_stale_parts", "write_atomically"]
+
+STALE_SECONDS = 600
+"""Age at which a part-file must belong to a process that was killed: no write here takes that long."""
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -23,6 +27,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale_parts(path)
     part = path.with_name(f".{path.name}.{token_hex(8)}.part")
     try:
         with open(part, "wb") as file:
@@ -32,3 +37,24 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_stale_parts(path: Path) -> list[Path]:
+    """Remove and return what processes killed in mid-write left beside ``path``, but nothing that is being written."""
+
+    def stale(part: Path) -> bool:
+        try:
+            return time.time() - part.stat().st_mtime > STALE_SECONDS
+        except OSError:
+            return False
+
+    return [part for part in path.parent.glob(f".{path.name}.*.part") if stale(part) and remove(part)]
+
+
+def remove(path: Path) -> bool:
+    """Remove a file and return True, or return False where another process was quicker or holds it open."""
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +48,12 @@ class Checkpoint:
         arrays |= {} if best is None else {"best": best}
         write_atomically(self.path, lambda file: np.savez(file, **arrays))
 
-    def restore(self, network: Network, optimizer: Optimizer) -> tuple[list[dict[str, float]], np.ndarray | None]:
+    def restore(
+        self, network: Network, optimizer: Optimizer, epochs: int
+    ) -> tuple[list[dict[str, float]], np.ndarray | None]:
         """Put network and optimizer into the saved state; return the history's rows and the best parameters.
+
+        ``epochs`` is how many the training shall have in the end.
 
         Raises
         ------
@@ -65,7 +68,7 @@ class Checkpoint:
                 raise ValueError(f"its format is {header['format']!r}, not {FORMAT!r}")
             parameters, best = arrays.pop("parameters"), arrays.pop("best", None)
             rows, steps, settings = header["rows"], header["steps"], header["settings"]
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # for a damaged file, zipfile and NumPy raise a dozen kinds without a common base
             raise CheckpointError(
                 f"{self.path} is damaged or no checkpoint of mnistlab ({error}): delete it to start anew"
             ) from error
@@ -75,6 +78,8 @@ class Checkpoint:
                     f"{self.path} belongs to another training: its {name} is {settings.get(name)}, "
                     f"this training's is {value}. Use the same settings, or another file"
                 )
+        if len(rows) > epochs:
+            raise CheckpointError(f"{self.path} is after epoch {len(rows)} already, and {epochs} were asked for")
         for values in (parameters, parameters if best is None else best, *arrays.values()):
             if values.shape != network.parameters.shape or values.dtype != network.dtype:
                 raise CheckpointError(f"{self.path} holds arrays of the wrong shape: delete it to start anew")

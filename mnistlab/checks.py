@@ -6,7 +6,7 @@ import numpy as np
 
 from mnistlab.data import one_hot
 
-__all__ = ["check_inputs", "check_positive", "check_targets"]
+__all__ = ["check_inputs", "check_positive", "check_seed", "check_targets", "check_type"]
 
 
 def check_inputs(x: np.ndarray, features: int, dtype: np.dtype) -> np.ndarray:
@@ -35,7 +35,8 @@ def check_inputs(x: np.ndarray, features: int, dtype: np.dtype) -> np.ndarray:
         raise ValueError("the inputs hold no sample at all")
     if x.shape[1] != features:
         raise ValueError(f"the network takes {features} numbers a sample, the inputs have {x.shape[1]}")
-    x = np.ascontiguousarray(x, dtype=dtype)
+    with np.errstate(over="ignore"):  # too large for the dtype becomes infinite, which is refused below
+        x = np.ascontiguousarray(x, dtype=dtype)
     if not np.isfinite(x).all():
         row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
         raise ValueError(f"the inputs hold NaN or infinity, first in sample {row}")
@@ -80,3 +81,29 @@ def check_positive(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} must be a positive integer, not {value!r}")
     return int(value)
+
+
+def check_seed(seed: int) -> int:
+    """Return ``seed`` if it is a non-negative integer.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed must be a non-negative integer, not {seed!r}")
+    return int(seed)
+
+
+def check_type(name: str, value: object, kind: type) -> None:
+    """Do nothing if ``value`` is a ``kind``.
+
+    Raises
+    ------
+    TypeError
+        If it is not, with a hint if it is a class that lacks its brackets.
+    """
+    if not isinstance(value, kind):
+        hint = f": write {value.__name__}(...)" if isinstance(value, type) else ""
+        raise TypeError(f"{name} must be a mnistlab.{kind.__name__}, not {value!r}{hint}")

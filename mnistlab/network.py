@@ -39,7 +39,7 @@ class Network:
     Raises
     ------
     TypeError
-        If an element of ``layers`` is no layer.
+        If an element of ``layers`` is no layer, or ``dtype`` is neither float32 nor float64.
     ValueError
         If there is no layer with a size, a layer stands in the list twice, or sizes do not fit.
 
@@ -51,6 +51,8 @@ class Network:
     """
 
     def __init__(self, layers: Sequence[Layer], *, seed: int = 0, dtype: np.dtype | type = np.float32):
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise TypeError(f"a network is of float32 or float64, not {np.dtype(dtype)}")
         self.layers = list(layers)
         self.input_size, self.output_size = _check_layers(self.layers)
         count = sum(prod(shape) for layer in self.layers for shape in layer.parameter_shapes().values())

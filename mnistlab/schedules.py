@@ -56,6 +56,8 @@ class Cosine:
 
     def __post_init__(self):
         _check_rate(self.rate)
+        if not (math.isfinite(self.final) and self.final >= 0):
+            raise ValueError(f"a schedule's final must be at least 0, not {self.final!r}")
 
     def __call__(self, progress: float) -> float:
         """Return the learning rate at ``progress``."""

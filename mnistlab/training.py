@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from mnistlab.checkpoint import Checkpoint
-from mnistlab.checks import check_inputs, check_positive, check_targets
+from mnistlab.checks import check_inputs, check_positive, check_seed, check_targets, check_type
 from mnistlab.data import minibatches, split
 from mnistlab.layers import Softmax
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy
@@ -91,11 +91,11 @@ class EarlyStopping:
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss became NaN or infinite. ``epoch`` and ``step`` say where, ``history`` what came before."""
+    """The loss or its gradient is not finite. ``epoch`` and ``step`` say where, ``history`` what came before."""
 
     def __init__(self, value: float, epoch: int, step: int, history: History):
         super().__init__(
-            f"the loss became {value} at step {step} of epoch {epoch}: the training diverged. "
+            f"the loss or its gradient became {value} at step {step} of epoch {epoch}: the training diverged. "
             "A smaller learning rate is the usual cure; a warm-up or smaller initial weights can help"
         )
         self.epoch, self.step, self.history = epoch, step, history
@@ -110,7 +110,9 @@ def train_step(
     progress: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """Learn from one batch, and return its loss before the step; if that is NaN or infinite, nothing is learnt.
+    """Learn from one batch, and return its loss before the step.
+
+    If the loss is NaN or infinite nothing is learnt; nor if its gradient is, and then NaN is returned.
 
     ``x`` has shape (N, input_size) and ``targets`` (N, output_size), both of the network's dtype; nothing is checked.
     """
@@ -118,6 +120,8 @@ def train_step(
         value = float(loss.forward(network.forward(x, rng), targets))
         if math.isfinite(value):
             network.backward(loss.backward())
+            if not math.isfinite(float(network.gradients @ network.gradients)):
+                return math.nan
             optimizer.step(network.parameters, network.gradients, progress)
     return value
 
@@ -218,15 +222,24 @@ def fit(
     TypeError, ValueError
         If data or options do not fit; nothing has been changed then.
     TrainingDiverged
-        If the loss becomes NaN or infinite. The parameters are those before that step.
+        If the loss becomes NaN or infinite, in training or in validation. The parameters are those before that step.
     FileExistsError
         If ``checkpoint`` exists and ``resume`` is not set: it might hold hours of work.
     CheckpointError
         If the file is damaged or belongs to another training.
     """
-    loss, optimizer = loss or default_loss(network), optimizer or SGD(0.1, momentum=0.9)
+    loss = default_loss(network) if loss is None else loss
+    optimizer = SGD(0.1, momentum=0.9) if optimizer is None else optimizer
+    check_type("loss", loss, Loss)
+    check_type("optimizer", optimizer, Optimizer)
+    if early_stopping is not None:
+        check_type("early_stopping", early_stopping, EarlyStopping)
+    if resume and checkpoint is None:
+        raise ValueError("resume needs a checkpoint to go on from: pass checkpoint=")
+    seed, shuffle = check_seed(seed), bool(shuffle)
     epochs, batch_size = check_positive("epochs", epochs), check_positive("batch_size", batch_size)
     x, t, validation_data = _prepare(network, x, y, validation_data, validation_split, seed)
+    loss.check_targets(t)
     if early_stopping and validation_data is None:
         raise ValueError("early stopping needs validation_data or a validation_split")
     if optimizer.steps:
@@ -236,9 +249,10 @@ def fit(
     saved = None
     if checkpoint is not None:
         settings = _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed, early_stopping)
+        settings["validation data"] = None if validation_data is None else _fingerprint(*validation_data)
         saved = Checkpoint(Path(checkpoint), settings)
         if resume and saved.path.exists():
-            history.rows, best_parameters = saved.restore(network, optimizer)
+            history.rows, best_parameters = saved.restore(network, optimizer, epochs)
             if early_stopping:
                 best = max(early_stopping.score(row) for row in history.rows)
         elif saved.path.exists():
@@ -267,11 +281,15 @@ def fit(
         row = {
             "epoch": epoch + 1,
             "loss": total / len(x),
-            "learning_rate": optimizer.learning_rate((epoch + 1) / epochs),
+            "learning_rate": float(optimizer.learning_rate((epoch + 1) / epochs)),
             "seconds": time.perf_counter() - start,
         }
         if validation_data is not None:
-            result = evaluate(network, *validation_data, loss)
+            with np.errstate(over="ignore", invalid="ignore"):  # as in train_step
+                result = evaluate(network, *validation_data, loss)
+            if not math.isfinite(result.loss):
+                line.clear()
+                raise TrainingDiverged(result.loss, epoch + 1, steps, history)
             row |= {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
         history.rows.append(row)
         if early_stopping and early_stopping.score(row) > best:
@@ -295,6 +313,8 @@ def _prepare(network, x, y, validation_data, validation_split, seed):
     if validation_data is not None:
         if validation_split:
             raise ValueError("pass validation_data or validation_split, not both")
+        if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+            raise TypeError("validation_data must be a pair like (x, y)")
         vx = check_inputs(validation_data[0], network.input_size, network.dtype)
         return x, t, (vx, check_targets(validation_data[1], len(vx), network.output_size, network.dtype))
     if not validation_split:
@@ -314,7 +334,11 @@ def _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed,
         "batch_size": batch_size,
         "shuffle": shuffle,
         "seed": seed,
-        "data": f"{len(x)} samples, CRC-32 {crc32(x):08x} {crc32(t):08x}",
+        "data": _fingerprint(x, t),
         # With a constant rate a training may go on for longer than was planned; other schedules depend on its length.
         "epochs": "any" if constant else epochs,
     }
+
+
+def _fingerprint(x, t):
+    return f"{len(x)} samples, CRC-32 {crc32(x):08x} {crc32(t):08x}"

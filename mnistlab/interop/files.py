@@ -84,7 +84,8 @@ def load_network(path: str | Path) -> Network:
             if not np.isfinite(tensors[name]).all():
                 raise ValueError(f"tensor {name} holds NaN or infinity")
             values[...] = tensors[name]
-    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+    # AttributeError: safetensors asks NumPy for a type that it lacks, such as float8. RecursionError: JSON too deep.
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise FileFormatError(f"{path} is no network that can be used: {error}") from error
     return network
 
@@ -136,8 +137,9 @@ def load_weights_json(network: Network, path: str | Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        matrices = [np.array(matrix, dtype=network.dtype) for matrix in json.loads(path.read_text("utf-8"))]
-    except (ValueError, TypeError, RecursionError) as error:
+        with np.errstate(over="ignore"):  # too large for the dtype becomes infinite, which is refused below
+            matrices = [np.array(matrix, dtype=network.dtype) for matrix in json.loads(path.read_text("utf-8"))]
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise FileFormatError(f"{path} is damaged or holds no lists of numbers: {error}") from error
     found, wanted = [matrix.shape for matrix in matrices], [layer.W.shape for layer in layers]
     if found != wanted:
