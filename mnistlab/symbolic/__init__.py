@@ -1,0 +1,1 @@
+"""The library on symbols: its gradients proved equal to the derivatives."""
