@@ -44,8 +44,8 @@ class Table:
     def _repr_latex_(self) -> str:
         columns = "".join("r" if side == "right" else "l" for side in self.align)
         lines = [" & ".join(map(_escape_latex, row)) + r" \\" for row in (self.header, *self.rows)]
-        head = [r"\begin{center}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", lines[0], r"\midrule"]
-        return "\n".join([*head, *lines[1:], r"\bottomrule", r"\end{tabular}", r"\end{center}"])
+        head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", lines[0], r"\midrule"]
+        return "\n".join([*head, *lines[1:], r"\bottomrule", r"\end{tabular}"])
 
     @staticmethod
     def _pad(text: str, width: int, side: str) -> str:

@@ -1,0 +1,48 @@
+# The commands; what they do stands in tools/. Another Python: make report PYTHON=python3.12
+PYTHON ?= python3
+RUN := .venv/bin/python
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install data report html pdf test notebooks check-notebooks check-report constraints hooks clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) tools/install.py
+
+install: $(INSTALLED)  ## make .venv and install everything in it
+
+data: $(INSTALLED)  ## fetch MNIST, unless it is there already
+	@$(RUN) -m mnistlab data
+
+report: data  ## run the notebooks; build _build/html/index.html and _build/latex/report.pdf
+	@$(RUN) tools/report.py html pdf
+
+html: data  ## build the pages only
+	@$(RUN) tools/report.py html
+
+pdf: data  ## build the PDF only
+	@$(RUN) tools/report.py pdf
+
+test: data  ## ruff, pytest, and nbval over all notebooks
+	@$(RUN) tools/run_tests.py
+
+notebooks: data  ## run all notebooks in place and clean them
+	@$(RUN) tools/notebooks.py
+
+check-notebooks: $(INSTALLED)  ## fail if a notebook is not as 'make notebooks' leaves it
+	@$(RUN) tools/notebooks.py --check
+
+check-report: $(INSTALLED)  ## open every built page in Chromium and read the PDF
+	@$(RUN) tools/check_report.py
+
+constraints: $(INSTALLED)  ## write the newest versions that go together to constraints.txt, for every Python found
+	@$(RUN) tools/constraints.py
+
+hooks: $(INSTALLED)  ## let git run the quick checks before each commit
+	@.venv/bin/pre-commit install
+
+clean:  ## remove what was built, and the outputs kept from running the notebooks
+	rm -rf _build

@@ -1,0 +1,38 @@
+"""A Sphinx extension: what this report needs otherwise than Jupyter Book does it."""
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the extension."""
+    app.connect("doctree-read", put_chapters_last, priority=900)
+    app.connect("html-page-context", leave_out_thebe, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def put_chapters_last(app: Sphinx, doctree: nodes.document) -> None:
+    """In print, let the chapters follow the whole front page.
+
+    They would stand where the page lists them, as parts of that section.
+    """
+    if app.builder.name != "latex" or app.env.docname != app.config.root_doc:
+        return
+    (page,) = (node for node in doctree.children if isinstance(node, nodes.section))
+    for toctree in list(doctree.findall(addnodes.toctree)):
+        wrapper = toctree.parent
+        wrapper.parent.remove(wrapper)
+        page.append(wrapper)
+
+
+def leave_out_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """Drop the scripts of Thebe, which Jupyter Book adds to every page, twice, unasked.
+
+    Thebe runs code on a server elsewhere; its second copy makes every page complain in the browser's console.
+    """
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if "thebe" not in str(getattr(script, "filename", "")) + str(getattr(script, "attributes", {}).get("body"))
+    ]
