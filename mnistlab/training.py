@@ -116,13 +116,13 @@ def train_step(
 
     ``x`` has shape (N, input_size) and ``targets`` (N, output_size), both of the network's dtype; nothing is checked.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # the loss tells whether numbers overflow
+    with np.errstate(over="ignore", invalid="ignore"):
         value = float(loss.forward(network.forward(x, rng), targets))
-        if math.isfinite(value):
-            network.backward(loss.backward())
-            if not math.isfinite(float(network.gradients @ network.gradients)):
-                return math.nan
-            optimizer.step(network.parameters, network.gradients, progress)
+        network.backward(loss.backward())
+        size = float(network.gradients @ network.gradients)
+        if not math.isfinite(value + size):  # what overflowed must not reach the parameters
+            return math.nan if math.isfinite(value) else value
+        optimizer.step(network.parameters, network.gradients, progress)
     return value
 
 

@@ -42,7 +42,11 @@ def test_source_leaves_out_docstrings_and_keeps_code():
     text = repr(Source(ml.Dense.backward, ml.train_step))
     assert '"""' not in text
     assert "np.matmul(self.x.T, dz, out=self.dW)" in text and "return value" in text
-    assert Source(ml.Dense.forward)._repr_markdown_().startswith("```python\ndef forward")
+    assert "-> " not in text and "def backward(self, dz, need_dx=True):" in text
+    shown = Source(ml.Dense.forward)._repr_markdown_()
+    assert shown.startswith(
+        "```python\n# mnistlab.layers: Dense.forward\ndef forward(self, x, rng=None):\n    self.x = x\n"
+    )
 
 
 def test_diagram_draws_every_unit_it_should():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-import re
 from collections.abc import Callable
 from textwrap import dedent
 
@@ -11,7 +11,9 @@ __all__ = ["Source"]
 
 
 class Source:
-    """Source of functions or methods, which shows itself in a notebook without docstrings: the page has the words.
+    """Source of functions or methods, as a notebook shows it: under its full name, the body line by line as it stands.
+
+    Docstrings and type hints are left out: the page has the words, and its column is narrow.
 
     Parameters
     ----------
@@ -20,11 +22,21 @@ class Source:
     """
 
     def __init__(self, *objects: Callable):
-        texts = (dedent(inspect.getsource(thing)).rstrip() for thing in objects)
-        self.text = "\n\n".join(re.sub(r'\n *r?"""(?:[^"]|"(?!""))*"""', "", text, count=1) for text in texts)
+        self.text = "\n\n".join(map(_shown, objects))
 
     def __repr__(self) -> str:
         return self.text
 
     def _repr_markdown_(self) -> str:
         return f"```python\n{self.text}\n```"
+
+
+def _shown(thing: Callable) -> str:
+    text = dedent(inspect.getsource(thing))
+    function = ast.parse(text).body[0]
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    for argument in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]:
+        argument.annotation = None
+    head = f"def {function.name}({ast.unparse(function.args)}):"
+    lines = text.splitlines()[body[0].lineno - 1 : function.end_lineno]
+    return "\n".join([f"# {thing.__module__}: {thing.__qualname__}", head, *lines])
