@@ -1,7 +1,9 @@
 """The command line, as a newcomer types it."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import mnistlab as ml
 from mnistlab.cli import app
 from mnistlab.interop.files import read_metadata
 
+ROOT = Path(__file__).resolve().parent.parent
 runner = CliRunner()
 
 
@@ -40,6 +43,8 @@ def test_train_with_no_option_reaches_98_percent(trained):
     assert accuracy >= 0.98
     assert f"test accuracy {accuracy:.2%}" in done.stdout
     assert read_metadata(path)["test_accuracy"] == f"{accuracy:.4f}"
+    (claimed,) = re.findall(r"([\d.]+) % of\nthe test images", (ROOT / "README.md").read_text())
+    assert 100 * accuracy == pytest.approx(float(claimed), abs=0.15)
     assert done.stderr == ""  # a pipe is no terminal: no progress line
 
 

@@ -390,3 +390,20 @@ def test_the_pdf_is_numbered_as_the_pages_and_hides_what_they_hide():
     assert "kept" in text
     assert "dropped" not in text
     assert text.count(r"\begin{sphinxuseclass}") == text.count(r"\end{sphinxuseclass}")
+
+
+def test_the_results_in_the_readme_are_those_of_the_stored_run():
+    """Each row of its table stands in the table that the chapter's last run printed."""
+    notebook = nbformat.read(ROOT / "notebooks" / "03_training.ipynb", as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ()) if "data" in output]
+    texts = [output.data.get("text/plain", "") for output in outputs]
+    (table,) = [text for text in texts if "ours, mean of 3" in text]
+    stored = {name: numbers for name, *numbers in (re.split(r"  +", line) for line in table.splitlines()[1:])}
+    readme = (ROOT / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) ± (.+) \|$", readme, re.MULTILINE)
+    assert [name for name, *_ in rows] == list(stored)
+    for name, published, mean, deviation in rows:
+        assert published == stored[name][0]
+        # Another processor rounds otherwise: what was written down holds to within a fifth of the spread over seeds.
+        assert abs(float(mean) - float(stored[name][1])) <= float(deviation) / 5
+        assert float(deviation) == pytest.approx(float(stored[name][2]), rel=0.2)
