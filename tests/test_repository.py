@@ -150,13 +150,18 @@ def test_equations_that_the_code_cites_are_in_the_report():
     assert cited - labels == set()
 
 
+def code(path):
+    """Return the code of a notebook as one text."""
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+
+
 def test_glued_values_are_named_with_the_notebook_that_computes_them():
     """A value of another page needs its file's name, and one that no cell glues would be a warning only when built."""
     wrong = []
     for path in [*(ROOT / "book").glob("*.md"), *NOTEBOOKS]:
         for target, key in re.findall(r"\{glue:\w+\}`(?:([^`:]+)::)?([^`:]+)[:`]", path.read_text(encoding="utf-8")):
             source = (path.parent / target).resolve() if target else path
-            if not source.is_file() or f'glue(\\"{key}\\"' not in source.read_text(encoding="utf-8"):
+            if not source.is_file() or not re.search(rf'glue\(\s*"{key}"', code(source)):
                 wrong.append((path.name, target, key))
     assert wrong == []
 
@@ -171,8 +176,7 @@ def test_what_a_notebook_imports_is_what_its_install_cell_installs(path):
     cell = notebooks.install_cell()
     (extras,) = re.findall(rf"{PROJECT['name']}\[([\w,]+)\]", cell)
     installed = closure(PROJECT["name"], set(extras.split(",")))
-    code = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code")
-    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE)) - set(sys.stdlib_module_names)
+    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code(path), re.MULTILINE)) - set(sys.stdlib_module_names)
     owners = packages_distributions()
     assert [name for name in imported if not {canonicalize_name(o) for o in owners[name]} & installed] == []
 
