@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -58,9 +59,13 @@ class ScheduleName(StrEnum):
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn the errors that a user can mend into one line and exit status 1."""
+    """Turn warnings, and the errors that a user can mend, into one line each; after an error the exit status is 1."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: print(f"mnistlab: {message}", file=sys.stderr)
+            yield
+    except BrokenPipeError:
+        raise  # the reader of a pipe has seen enough: that is no error of ours
     except (
         CheckpointError,
         DataError,

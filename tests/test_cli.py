@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,16 @@ def test_a_training_that_diverges_saves_nothing(tmp_path):
     done = runner.invoke(app, small("--learning-rate", 1e9, "-o", tmp_path / "network.safetensors"))
     assert done.exit_code == 1
     assert "diverged" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_damaged_cache_is_mended_and_said_in_one_line(monkeypatch):
+    def load_mnist():
+        warnings.warn("the cache was damaged", stacklevel=2)
+        return ml.load_mnist()
+
+    monkeypatch.setattr("mnistlab.cli.load_mnist", load_mnist)
+    done = runner.invoke(app, ["data"])
+    assert done.exit_code == 0 and done.stderr == "mnistlab: the cache was damaged\n"
 
 
 def test_every_command_explains_itself():

@@ -287,3 +287,12 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
     (tmp_path / "weights.json").write_bytes(b"\xff\xfe[[1]]")
     with pytest.raises(ml.FileFormatError, match="damaged"):
         ml.load_weights_json(small_without_bias(), tmp_path / "weights.json")
+
+
+def test_one_network_always_makes_the_same_file(tmp_path):
+    network = ml.Network([ml.Dense(3, 2), ml.ReLU(), ml.Dense(2, 2)])
+    metadata = {f"name {number}": str(number) for number in range(8)}
+    for number in range(5):
+        ml.save_network(network, tmp_path / f"{number}.safetensors", metadata)
+    assert len({file.read_bytes() for file in tmp_path.iterdir()}) == 1
+    assert files.read_metadata(tmp_path / "0.safetensors").items() >= metadata.items()

@@ -79,12 +79,14 @@ def curves(
     ylabel: str,
     logarithmic: bool = False,
     markers: Sequence[str] = (),
+    first: int = 1,
+    every: int = 1,
 ) -> Figure:
-    """Draw one line a series against 1, 2, 3 …; those named in ``markers`` as points only."""
+    """Draw one line a series against ``first``, ``first + every`` …; those named in ``markers`` as points only."""
     figure, axes = plt.subplots(figsize=(7, 3.4))
     for name, values in series.items():
         style = {"linestyle": "none", "marker": "o", "markersize": 5, "fillstyle": "none"} if name in markers else {}
-        axes.plot(np.arange(1, len(values) + 1), values, label=name, **style)
+        axes.plot(first + every * np.arange(len(values)), values, label=name, **style)
     axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if logarithmic else "linear")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(series) > 1:

@@ -55,7 +55,7 @@ def save_network(network: Network, path: str | Path, metadata: Mapping[str, str]
     if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
         raise ValueError("metadata must be strings, by name")
     header = {**metadata, "format": FORMAT, "layers": json.dumps(network.config())}
-    data = safetensors.numpy.save(_tensors(network), header)
+    data = _with_sorted_header(safetensors.numpy.save(_tensors(network), header))
     write_atomically(Path(path), lambda file: file.write(data))
 
 
@@ -148,6 +148,14 @@ def load_weights_json(network: Network, path: str | Path) -> None:
         raise FileFormatError(f"{path} holds NaN or infinity")
     for layer, matrix in zip(layers, matrices, strict=True):
         layer.W[...] = matrix
+
+
+def _with_sorted_header(data: bytes) -> bytes:
+    """Return a safetensors file with its header in order, so that one network always makes the same file."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the format wants tensors to begin at a multiple of 8
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def _tensors(network: Network) -> dict[str, np.ndarray]:
