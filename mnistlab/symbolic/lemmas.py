@@ -1,0 +1,414 @@
+"""Lemmas: each rule of the library, proved with symbols for the sizes ``N``, ``D`` and ``K``, so for every size.
+
+A layer's rule says what becomes of ``dy``, the derivative of a loss L with respect to the layer's output. By the chain
+rule, dL/dx is the derivative of ``Σ dy · y(x)`` with ``dy`` held fixed, whatever L is; that is what the lemmas
+differentiate. :func:`composition` carries them from layer to layer, and so, by induction, to every depth.
+
+SymPy differentiates the symbolic sum, which leaves Kronecker deltas; :func:`collapse` sums them away. It relies on one
+assumption: every index that stands in a statement lies in its range (:data:`SIZE`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+
+import sympy as sp
+
+from mnistlab.symbolic.prove import is_zero
+
+__all__ = [
+    "ALL",
+    "SIZE",
+    "Lemma",
+    "LemmaFailed",
+    "batch_mean",
+    "collapse",
+    "composition",
+    "cross_entropy",
+    "dense_bias",
+    "dense_inputs",
+    "dense_weights",
+    "dropout",
+    "label_smoothing",
+    "prove",
+    "relu",
+    "sigmoid",
+    "softmax_cross_entropy",
+    "softmax_jacobian",
+    "softmax_product",
+    "squared_error",
+    "tanh",
+    "total",
+]
+
+N, D, K = sp.symbols("N D K", integer=True, positive=True)
+n, m, c, d, i, j, k = sp.symbols("n m c d i j k", integer=True)
+
+SIZE: dict[sp.Symbol, sp.Symbol] = {n: N, m: N, c: D, d: D, i: K, j: K, k: K}
+"""What each index counts, from 0: samples (n, m), a layer's inputs (c, d), its outputs (i, j, k)."""
+
+
+def _array(name: str) -> sp.IndexedBase:
+    return sp.IndexedBase(sp.Symbol(name, real=True), real=True)
+
+
+b, g, p, s, t, u, v, W, x, y, z = map(_array, ("b", "g", "p", "s", "t", "u", "v", "W", "x", "y", "z"))
+ds, dy, dz, mask = map(_array, ("ds", "dy", "dz", "mask"))
+epsilon = sp.Symbol("varepsilon", positive=True)
+
+
+class LemmaFailed(AssertionError):
+    """A rule is not the derivative, or could not be shown to be."""
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """A rule and whether it was proved; made by :func:`prove`."""
+
+    name: str
+    label: str
+    """Label of the equation or theorem in the report; the library's docstrings cite the equations."""
+    statement: sp.Eq
+    """The derivative, not evaluated, on the left; the rule on the right."""
+    steps: tuple[sp.Basic, ...]
+    """Expressions and equations on the way: at least the derivative with its deltas, and without them."""
+    proved: bool
+    assuming: tuple[sp.Eq, ...] = ()
+    """Equations ``sum = value`` that the rule needs."""
+
+    def check(self) -> Lemma:
+        """Return the lemma itself, if it is proved.
+
+        Raises
+        ------
+        LemmaFailed
+            If it is not.
+        """
+        if not self.proved:
+            raise LemmaFailed(repr(self))
+        return self
+
+    def identities(self, **sizes: int) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+        """Write the statement out for given sizes, such as ``N=2, D=3, K=4``, without any use of :func:`collapse`.
+
+        Yields
+        ------
+        tuple
+            For each choice of the free indices: the explicit derivative of the explicit sum, and the rule.
+        """
+        numbers = {size: sp.Integer(sizes[size.name]) for size in (N, D, K)}
+        derivative, rule = self.statement.args
+        free = sorted(self.statement.free_symbols & SIZE.keys(), key=str)
+        for values in product(*(range(numbers[SIZE[index]]) for index in free)):
+            at = {**numbers, **dict(zip(free, map(sp.Integer, values), strict=True))}
+            known = {}
+            for equation in self.assuming:
+                terms = sp.Add.make_args(_explicit(equation.lhs, at))
+                known[terms[-1]] = equation.rhs - sp.Add(*terms[:-1])
+            left = sp.diff(_explicit(derivative.expr, at), _explicit(derivative.variables[0], at))
+            yield left.xreplace(known), _explicit(rule, at).xreplace(known)
+
+    def holds_for(self, **sizes: int) -> bool:
+        """Return whether every identity of :meth:`identities` is true."""
+        return all(_vanishes(left - right) for left, right in self.identities(**sizes))
+
+    def __repr__(self) -> str:
+        given = "".join(f", where {equation.lhs} = {equation.rhs}" for equation in self.assuming)
+        verdict = "proved for every N, D and K" if self.proved else "NOT PROVED"
+        return f"{self.name}: {verdict}{given}\n  {self.statement.lhs}\n  = {self.statement.rhs}"
+
+    def _repr_latex_(self) -> str:
+        # On two lines, since some statements are wider than a page.
+        left, right = (sp.latex(side, long_frac_ratio=1.5) for side in self.statement.args)
+        return rf"$\displaystyle \begin{{aligned}} & {left} \\ & \qquad = {right} \end{{aligned}}$"
+
+
+def total(term: sp.Expr, *indices: sp.Symbol) -> sp.Sum:
+    """Return the sum of ``term`` over the full range of each index."""
+    return sp.Sum(term, *((index, 0, SIZE[index] - 1) for index in indices))
+
+
+def prove(
+    name: str,
+    label: str,
+    function: sp.Expr,
+    variable: sp.Indexed,
+    rule: sp.Expr,
+    *,
+    assuming: tuple[sp.Eq, ...] = (),
+    identities: tuple[sp.Eq, ...] = (),
+) -> Lemma:
+    """Differentiate a symbolic sum and compare with a rule.
+
+    Parameters
+    ----------
+    name, label
+        Of the lemma, and of its equation or theorem in the report.
+    function, variable
+        What is differentiated, and with respect to which entry.
+    rule
+        What the derivative is claimed to be.
+    assuming
+        Equations ``sum = value`` that may be used.
+    identities
+        Equations that must be true as well, and become steps of the proof.
+
+    Returns
+    -------
+    Lemma
+        Proved or not: call :meth:`Lemma.check` to raise an error if it is not.
+    """
+    derivative = sp.diff(function, variable)
+    collapsed = collapse(derivative)
+    known = {collapse(equation.lhs): equation.rhs for equation in assuming}
+    difference = sp.expand(collapse(sp.expand(collapsed - rule))).xreplace(known)
+    return Lemma(
+        name,
+        label,
+        sp.Eq(sp.Derivative(function, variable), rule, evaluate=False),
+        (*identities, derivative, collapsed),
+        _vanishes(difference) and all(_vanishes(collapse(each.lhs - each.rhs)) for each in identities),
+        assuming,
+    )
+
+
+def collapse(expression: sp.Expr) -> sp.Expr:
+    """Evaluate what sums over Kronecker deltas leave, and bring sums to one form.
+
+    A delta picks one term out of a sum over the full range of an index; factors that do not depend on the index come
+    out of the sum; a sum of sums becomes one sum over both indices. Each of these steps is an identity, so that
+    expressions with equal results are equal.
+    """
+    if isinstance(expression, sp.Sum):
+        body = collapse(expression.function)
+        for limit in expression.limits:
+            body = sp.Add(*(_sum(term, limit) for term in sp.Add.make_args(_expand(body))))
+        return body
+    return expression.func(*map(collapse, expression.args)) if expression.has(sp.Sum) else expression
+
+
+def _expand(expression: sp.Expr) -> sp.Expr:
+    return sp.expand(expression, power_base=False, power_exp=False, log=False)
+
+
+def _sum(term: sp.Expr, limit: sp.Tuple) -> sp.Expr:
+    """Return the sum of one product over one index."""
+    index, first, last = limit
+    factors = sp.Mul.make_args(term)
+    inside = [factor for factor in factors if index in factor.free_symbols]
+    outside = sp.Mul(*(factor for factor in factors if index not in factor.free_symbols))
+    if not inside:
+        return outside * (last - first + 1)
+    for factor in inside:
+        if isinstance(factor, sp.KroneckerDelta) and index in factor.args:
+            (other,) = set(factor.args) - {index}
+            rest = sp.Mul(*(each for each in inside if each is not factor))
+            # To be put in for the index, the other must be in the sum's range, and no sum inside may bind either.
+            if other in SIZE and (first, last) == (0, SIZE[other] - 1) and not {index, other} & _bound(rest):
+                return outside * rest.xreplace({index: other})
+    limits = [limit]
+    for place, factor in enumerate(inside):
+        rest = sp.Mul(*inside[:place], *inside[place + 1 :])
+        taken = rest.free_symbols | _bound(rest) | {one[0] for one in limits}
+        if isinstance(factor, sp.Sum) and not taken & set(factor.variables):
+            inside[place] = factor.function
+            limits += factor.limits
+    return outside * sp.Sum(sp.Mul(*inside), *sorted(limits, key=str))
+
+
+def _bound(expression: sp.Expr) -> set[sp.Symbol]:
+    return {variable for each in expression.atoms(sp.Sum) for variable in each.variables}
+
+
+def _vanishes(expression: sp.Expr) -> bool:
+    """Return whether an expression is zero whatever its sums, and its derivatives of unknown functions, stand for."""
+    opaque: dict[sp.Expr, sp.Dummy] = {}
+    walk = sp.preorder_traversal(expression)
+    for node in walk:
+        if isinstance(node, sp.Sum | sp.Derivative):
+            walk.skip()
+            opaque.setdefault(node, sp.Dummy())
+    return is_zero(expression.xreplace(opaque))
+
+
+def _explicit(expression: sp.Expr, at: Mapping[sp.Symbol, sp.Integer]) -> sp.Expr:
+    """Return an expression with numbers for sizes and free indices, sums written out, and a symbol for each entry."""
+    expression = expression.xreplace(dict(at))
+    while sums := [each for each in expression.atoms(sp.Sum) if not each.function.has(sp.Sum)]:
+        expression = expression.xreplace({each: _written_out(each) for each in sums})
+    entries = expression.atoms(sp.Indexed)
+    return expression.xreplace({entry: sp.Symbol(str(entry), real=True) for entry in entries})
+
+
+def _written_out(each: sp.Sum) -> sp.Expr:
+    ranges = [range(first, last + 1) for _, first, last in each.limits]
+    choices = (dict(zip(each.variables, map(sp.Integer, values), strict=True)) for values in product(*ranges))
+    return sp.Add(*(each.function.xreplace(choice) for choice in choices))
+
+
+# The rules. In each, ``m``, ``d``, ``k`` are the entry that is differentiated by, and ``n``, ``c``, ``i``, ``j`` run.
+
+
+def _dense() -> sp.Expr:
+    return total(dz[n, i] * (total(x[n, c] * W[c, i], c) + b[i]), i, n)
+
+
+def dense_weights() -> Lemma:
+    """``dW = xᵀ dz``."""
+    return prove("Dense, weights", "eq-dense-backward", _dense(), W[d, k], total(x[n, d] * dz[n, k], n))
+
+
+def dense_bias() -> Lemma:
+    """``db = Σₙ dzₙ``."""
+    return prove("Dense, bias", "eq-dense-backward", _dense(), b[k], total(dz[n, k], n))
+
+
+def dense_inputs() -> Lemma:
+    """``dx = dz Wᵀ``."""
+    return prove("Dense, inputs", "eq-dense-backward", _dense(), x[m, d], total(dz[m, i] * W[d, i], i))
+
+
+def relu() -> Lemma:
+    """``dx = dy [x > 0]``, as Heaviside's step: at 0, where there is no derivative, nothing is claimed."""
+    function = total(dy[n, i] * sp.Max(x[n, i], 0), i, n)
+    return prove("ReLU", "eq-relu-backward", function, x[m, k], dy[m, k] * sp.Heaviside(x[m, k]))
+
+
+def sigmoid() -> Lemma:
+    """``dx = dy y (1 - y)``, with y as the code computes it; that this is 1 / (1 + exp(-x)) is proved too."""
+
+    def logistic(a: sp.Expr) -> sp.Expr:
+        return (1 + sp.tanh(a / 2)) / 2
+
+    a = sp.Symbol("a", real=True)
+    same = sp.Eq(logistic(2 * a).rewrite(sp.exp), 1 / (1 + sp.exp(-2 * a)), evaluate=False)
+    output = logistic(x[m, k])
+    return prove(
+        "Sigmoid",
+        "eq-sigmoid-backward",
+        total(dy[n, i] * logistic(x[n, i]), i, n),
+        x[m, k],
+        dy[m, k] * output * (1 - output),
+        identities=(same,),
+    )
+
+
+def tanh() -> Lemma:
+    """``dx = dy (1 - y²)``."""
+    function = total(dy[n, i] * sp.tanh(x[n, i]), i, n)
+    return prove("Tanh", "eq-tanh-backward", function, x[m, k], dy[m, k] * (1 - sp.tanh(x[m, k]) ** 2))
+
+
+def dropout() -> Lemma:
+    """``dx = dy m`` for a fixed mask m."""
+    function = total(dy[n, i] * x[n, i] * mask[n, i], i, n)
+    return prove("Dropout", "eq-dropout-backward", function, x[m, k], dy[m, k] * mask[m, k])
+
+
+def _softmax(logits: sp.IndexedBase, *index: sp.Symbol) -> sp.Expr:
+    """Return the last index's entry of the softmax of a row."""
+    *row, entry = index
+    return sp.exp(logits[(*row, entry)]) / total(sp.exp(logits[(*row, j)]), j)
+
+
+def softmax_jacobian() -> Lemma:
+    """``∂sᵢ/∂xₖ = sᵢ (δᵢₖ - sₖ)``."""
+    rule = _softmax(x, i) * (sp.KroneckerDelta(i, k) - _softmax(x, k))
+    return prove("Softmax, Jacobian", "eq-softmax-jacobian", _softmax(x, i), x[k], rule)
+
+
+def softmax_product() -> Lemma:
+    """``dx = s (ds - Σ ds s)``: the product with the Jacobian, for each row of a batch."""
+    function = total(ds[n, i] * _softmax(x, n, i), i, n)
+    rule = _softmax(x, m, k) * (ds[m, k] - total(ds[m, i] * _softmax(x, m, i), i))
+    return prove("Softmax, product", "eq-softmax-backward", function, x[m, k], rule)
+
+
+def _mean_cross_entropy(targets: Callable[[sp.Symbol, sp.Symbol], sp.Expr]) -> sp.Expr:
+    return -total(targets(n, i) * sp.log(_softmax(z, n, i)), i, n) / N
+
+
+ONE = sp.Eq(total(t[m, i], i), 1, evaluate=False)
+"""A row of targets adds to 1."""
+
+
+def softmax_cross_entropy(any_targets: bool = False) -> Lemma:
+    """``dz = (p - t) / N`` for rows of targets that add to 1; with ``any_targets``, ``(p Σt - t) / N`` for all rows."""
+    function = _mean_cross_entropy(lambda row, entry: t[row, entry])
+    name, label, probability = "SoftmaxCrossEntropy", "eq-softmax-cross-entropy-backward", _softmax(z, m, k)
+    general = prove(name, label, function, z[m, k], (probability * total(t[m, i], i) - t[m, k]) / N)
+    if any_targets:
+        return general
+    lemma = prove(name, label, function, z[m, k], (probability - t[m, k]) / N, assuming=(ONE,))
+    return replace(lemma, steps=(*lemma.steps, general.statement), proved=lemma.proved and general.proved)
+
+
+def label_smoothing() -> Lemma:
+    """``dz = (p - t') / N`` with ``t' = (1 - ε) t + ε / K``."""
+
+    def smooth(row: sp.Symbol, entry: sp.Symbol) -> sp.Expr:
+        return (1 - epsilon) * t[row, entry] + epsilon / K
+
+    return prove(
+        "SoftmaxCrossEntropy, label smoothing",
+        "eq-softmax-cross-entropy-backward",
+        _mean_cross_entropy(smooth),
+        z[m, k],
+        (_softmax(z, m, k) - smooth(m, k)) / N,
+        assuming=(ONE,),
+    )
+
+
+def cross_entropy() -> Lemma:
+    """``dp = -t / (N max(p, ε)) [p > ε]``; at the floor itself, where there is no derivative, nothing is claimed."""
+    function = -total(t[n, i] * sp.log(sp.Max(p[n, i], epsilon)), i, n) / N
+    rule = -t[m, k] / (N * sp.Max(p[m, k], epsilon)) * sp.Heaviside(p[m, k] - epsilon)
+    return prove("CrossEntropy", "eq-cross-entropy-backward", function, p[m, k], rule)
+
+
+def squared_error() -> Lemma:
+    """``dy = (y - t) / N``."""
+    function = total((y[n, i] - t[n, i]) ** 2, i, n) / (2 * N)
+    return prove("SquaredError", "eq-squared-error-backward", function, y[m, k], (y[m, k] - t[m, k]) / N)
+
+
+def batch_mean() -> Lemma:
+    """The mean of any loss ℓ of each sample: the gradient of sample m is ℓ's own over N, with no other sample in it."""
+    loss = sp.Function("ell", real=True)
+    rule = sp.Derivative(loss(z[m], t[m]), z[m]) / N
+    return prove("Mean over the batch", "eq-batch-mean", total(loss(z[n], t[n]), n) / N, z[m], rule)
+
+
+def composition() -> Lemma:
+    """Two layers, one after the other: if each gives back the product with its Jacobian, so do both together.
+
+    The lower layer has the Jacobian u (K × D), the upper one v (N × K); near a point, by the chain rule of calculus,
+    an input that moves by x moves the output by ``v u x``. Given g, the derivative with respect to the output, the
+    upper layer gives back ``Σ g v``, and the lower one makes of it ``Σ (Σ g v) u``. Parameters of the lower layer are
+    covered too: for this purpose they are inputs of it.
+    """
+    function = total(g[n] * total(v[n, i] * total(u[i, c] * x[c], c), i), n)
+    rule = total(total(g[n] * v[n, i], n) * u[i, d], i)
+    return prove("Composition", "thm-composition", function, x[d], rule)
+
+
+ALL: tuple[Callable[[], Lemma], ...] = (
+    dense_weights,
+    dense_bias,
+    dense_inputs,
+    relu,
+    sigmoid,
+    tanh,
+    dropout,
+    softmax_jacobian,
+    softmax_product,
+    softmax_cross_entropy,
+    label_smoothing,
+    cross_entropy,
+    squared_error,
+    batch_mean,
+    composition,
+)
+"""Every lemma, in the order of the page of rules."""

@@ -1,0 +1,175 @@
+"""The rules of the library, proved for every size, and the proofs put to the test."""
+
+import re
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+import mnistlab.layers
+import mnistlab.losses
+from mnistlab.symbolic import lemmas
+from mnistlab.symbolic.lemmas import D, K, LemmaFailed, N, collapse, d, i, j, k, m, n, prove, total
+
+DELTA = sp.KroneckerDelta
+LEMMAS = {function.__name__: function() for function in lemmas.ALL}
+
+
+@pytest.mark.parametrize("name", LEMMAS)
+def test_a_rule_is_proved_for_every_size(name):
+    lemma = LEMMAS[name].check()
+    assert lemma.proved and "proved for every N, D and K" in repr(lemma)
+    derivative = lemma.statement.lhs
+    assert sp.diff(derivative.expr, *derivative.variables) in lemma.steps
+
+
+@pytest.mark.parametrize("name", LEMMAS)
+def test_a_rule_written_out_for_small_sizes_is_the_explicit_derivative(name):
+    lemma = LEMMAS[name]
+    free = lemma.statement.free_symbols & lemmas.SIZE.keys()
+    count = sp.prod(lemmas.SIZE[index] for index in free).subs({N: 2, D: 3, K: 4})
+    identities = list(lemma.identities(N=2, D=3, K=4))
+    assert len(identities) == count and not any(left.has(sp.Sum) or right.has(sp.Sum) for left, right in identities)
+    assert lemma.holds_for(N=2, D=3, K=4)
+
+
+def test_every_backward_rule_that_the_library_cites_has_a_lemma():
+    cited = set()
+    for module in (mnistlab.layers, mnistlab.losses):
+        cited |= set(re.findall(r":eq:`([\w-]+-backward)`", Path(module.__file__).read_text(encoding="utf-8")))
+    assert cited and cited <= {lemma.label for lemma in LEMMAS.values()}
+
+
+def row_sum():
+    return total(lemmas.t[m, i], i)
+
+
+def softmax(array, *index):
+    *row, entry = index
+    return sp.exp(array[(*row, entry)]) / total(sp.exp(array[(*row, j)]), j)
+
+
+x, y, z, t, p, g, u, v, W, dy, ds, dz = (
+    getattr(lemmas, name) for name in ("x", "y", "z", "t", "p", "g", "u", "v", "W", "dy", "ds", "dz")
+)
+
+PLANTED = {
+    "dense_weights: a sign": ("dense_weights", -total(x[n, d] * dz[n, k], n)),
+    "dense_weights: a 1/N too many": ("dense_weights", total(x[n, d] * dz[n, k], n) / N),
+    "dense_weights: one sample only": ("dense_weights", x[m, d] * dz[m, k]),
+    "dense_bias: no sum": ("dense_bias", dz[m, k]),
+    "dense_inputs: a transpose": ("dense_inputs", total(dz[m, i] * W[i, d], i)),
+    "dense_inputs: the wrong sample": ("dense_inputs", total(dz[d, i] * W[d, i], i)),
+    "relu: the other side": ("relu", dy[m, k] * sp.Heaviside(-x[m, k])),
+    "relu: no mask": ("relu", dy[m, k]),
+    "sigmoid: of the input": ("sigmoid", dy[m, k] * x[m, k] * (1 - x[m, k])),
+    "tanh: no square": ("tanh", dy[m, k] * (1 - sp.tanh(x[m, k]))),
+    "dropout: no mask": ("dropout", dy[m, k]),
+    "softmax_jacobian: no delta": ("softmax_jacobian", -softmax(x, i) * softmax(x, k)),
+    "softmax_jacobian: the diagonal only": ("softmax_jacobian", DELTA(i, k) * softmax(x, i) * (1 - softmax(x, k))),
+    "softmax_jacobian: a sign": ("softmax_jacobian", softmax(x, i) * (DELTA(i, k) + softmax(x, k))),
+    "softmax_product: no sum": ("softmax_product", softmax(x, m, k) * ds[m, k] * (1 - softmax(x, m, k))),
+    "softmax_product: sum over samples": (
+        "softmax_product",
+        softmax(x, m, k) * (ds[m, k] - total(ds[n, k] * softmax(x, n, k), n)),
+    ),
+    "softmax_cross_entropy: a sign": ("softmax_cross_entropy", (t[m, k] - softmax(z, m, k)) / N),
+    "softmax_cross_entropy: no mean": ("softmax_cross_entropy", softmax(z, m, k) - t[m, k]),
+    "label_smoothing: not smoothed": ("label_smoothing", (softmax(z, m, k) - t[m, k]) / N),
+    "cross_entropy: no mask": ("cross_entropy", -t[m, k] / (N * sp.Max(p[m, k], lemmas.epsilon))),
+    "cross_entropy: of all": ("cross_entropy", -total(t[m, i], i) / (N * sp.Max(p[m, k], lemmas.epsilon))),
+    "squared_error: twice": ("squared_error", 2 * (y[m, k] - t[m, k]) / N),
+    "squared_error: no mean": ("squared_error", y[m, k] - t[m, k]),
+    "batch_mean: no mean": ("batch_mean", LEMMAS["batch_mean"].statement.rhs * N),
+    "batch_mean: samples mixed": (
+        "batch_mean",
+        total(sp.Derivative(sp.Function("ell", real=True)(z[n], t[n]), z[n]), n) / N,
+    ),
+    "composition: a transpose": ("composition", total(total(g[n] * v[n, i], n) * u[d, i], i)),
+    "composition: the upper layer forgotten": ("composition", total(u[i, d], i)),
+}
+
+
+@pytest.mark.parametrize("case", PLANTED)
+def test_a_planted_error_is_not_proved(case):
+    name, wrong = PLANTED[case]
+    right = LEMMAS[name]
+    derivative = right.statement.lhs
+    lemma = prove(case, right.label, derivative.expr, derivative.variables[0], wrong, assuming=right.assuming)
+    assert not lemma.proved
+    with pytest.raises(LemmaFailed, match="NOT PROVED"):
+        lemma.check()
+    assert not lemma.holds_for(N=3, D=3, K=3)
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "label_smoothing"])
+def test_that_targets_add_to_one_cannot_be_left_out(name):
+    derivative, rule = LEMMAS[name].statement.args
+    assert not prove(name, "", derivative.expr, derivative.variables[0], rule).proved
+
+
+def test_without_it_the_probability_is_multiplied_by_the_sum_of_the_targets():
+    lemma = LEMMAS["softmax_cross_entropy"]
+    general = lemmas.softmax_cross_entropy(any_targets=True).check()
+    assert not general.assuming and general.holds_for(N=2, D=1, K=3)
+    assert general.statement.lhs == lemma.statement.lhs and general.statement == lemma.steps[-1]
+    assert sp.simplify(general.statement.rhs - (softmax(z, m, k) * row_sum() - t[m, k]) / N) == 0
+
+
+def test_a_false_identity_makes_the_proof_fail():
+    derivative, rule = LEMMAS["tanh"].statement.args
+    false = sp.Eq(sp.exp(x[m, k]), sp.exp(-x[m, k]), evaluate=False)
+    assert not prove("tanh", "", derivative.expr, derivative.variables[0], rule, identities=(false,)).proved
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (total(DELTA(i, k) * x[i], i), x[k]),
+        (total(DELTA(i, k) * DELTA(n, m) * y[n, i], i, n), y[m, k]),
+        (total(t[m, k], i), K * t[m, k]),
+        (total(t[m, k] * x[i], i), t[m, k] * total(x[i], i)),
+        (total(x[i] * total(v[i, n], n), i), total(x[i] * v[i, n], i, n)),
+        (total(total(x[i] * v[i, n], i), n), total(x[i] * v[i, n], i, n)),
+        (total(DELTA(i, k) * x[i] / total(sp.exp(v[i, n]), n), i), x[k] / total(sp.exp(v[k, n]), n)),
+    ],
+)
+def test_sums_are_collapsed(expression, expected):
+    assert collapse(expression) == expected
+
+
+def test_a_delta_picks_nothing_out_of_a_sum_that_may_not_reach_it():
+    for expression in (
+        sp.Sum(DELTA(i, k) * x[i], (i, 1, K - 1)),
+        sp.Sum(DELTA(i, k) * x[i], (i, 0, K - 2)),
+        total(DELTA(i, n) * x[i], i),
+    ):
+        assert collapse(expression) == expression
+
+
+def test_an_index_is_not_caught_by_a_sum_inside():
+    inner = total(v[i, k], k)
+    assert collapse(total(DELTA(i, k) * sp.exp(inner), i)) != sp.exp(total(v[k, k], k))
+    both = total(DELTA(i, k) * sp.exp(x[i] + total(t[m, i], i)), i)
+    assert collapse(both) == both
+    square = collapse(total(v[n, i] * total(v[n, i], i), i, n))
+    assert square == total(total(v[n, i], i) ** 2, n)
+    two_sums = total(total(v[n, i], i) * total(y[n, i], i), n)
+    assert collapse(two_sums) == two_sums
+
+
+def test_a_lemma_shows_its_statement_as_mathematics_and_cannot_be_changed():
+    lemma = LEMMAS["softmax_jacobian"]
+    text = lemma._repr_latex_()
+    assert text.startswith("$") and text.endswith("$") and r"\delta_{i k}" in text and "Jacobian" not in text
+    with pytest.raises(FrozenInstanceError):
+        lemma.proved = False
+
+
+def test_another_loss_fails_in_the_lemma_and_in_its_general_form(monkeypatch):
+    right = lemmas._mean_cross_entropy
+    monkeypatch.setattr(lemmas, "_mean_cross_entropy", lambda targets: 2 * right(targets))
+    for function in (lemmas.softmax_cross_entropy, lemmas.label_smoothing):
+        with pytest.raises(LemmaFailed, match="NOT PROVED"):
+            function().check()
