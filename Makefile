@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install data report html pdf test notebooks check-notebooks check-report constraints hooks clean
+.PHONY: help install data report html pdf test notebooks check-notebooks check-report constraints hooks cover clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ constraints: $(INSTALLED)  ## write the newest versions that go together to cons
 
 hooks: $(INSTALLED)  ## let git run the quick checks before each commit
 	@.venv/bin/pre-commit install
+
+cover: data  ## draw the picture of the landing page again
+	@$(RUN) -m mnistlab.experiments.cover book/assets
 
 clean:  ## remove what was built, and the outputs kept from running the notebooks
 	rm -rf _build
