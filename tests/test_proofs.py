@@ -5,6 +5,7 @@ import pytest
 import sympy as sp
 
 import mnistlab as ml
+from mnistlab.experiments import wrong_gradients as wrong
 from mnistlab.symbolic.array import SymbolicArray, is_shift, symbols
 from mnistlab.symbolic.prove import ProofFailed, is_zero, prove_gradients, symbolic_parameters
 
@@ -57,27 +58,6 @@ def no_transpose(layer, dz, need_dx=True):
     return dz @ layer.W
 
 
-def no_bias_gradient(layer, dz, need_dx=True):
-    np.matmul(layer.x.T, dz, out=layer.dW)
-    return dz @ layer.W.T
-
-
-def mask_of_the_output(layer, dy, need_dx=True):
-    return dy * (np.maximum(layer.x, 0) >= 0)
-
-
-def no_mean(loss):
-    return loss.p - loss.t
-
-
-def diagonal_only(layer, ds, need_dx=True):
-    return layer.s * (1 - layer.s) * ds
-
-
-def no_mask(layer, dy, need_dx=True):
-    return dy
-
-
 def squared_error_doubled(loss):
     return 2 * loss.difference / len(loss.difference)
 
@@ -89,17 +69,17 @@ def tanh_of_the_input(layer, dy, need_dx=True):
 PLANTED = [
     (ml.Sigmoid, wrong_sign, "Sigmoid"),
     (ml.Dense, no_transpose, "two hidden layers"),
-    (ml.Dense, no_bias_gradient, "Dense"),
-    (ml.ReLU, mask_of_the_output, "ReLU"),
-    (ml.SoftmaxCrossEntropy, no_mean, "softmax cross-entropy"),
-    (ml.Softmax, diagonal_only, "Softmax, squared error"),
-    (ml.Dropout, no_mask, "Dropout"),
+    (ml.Dense, wrong.DenseWithoutBiasGradient.backward, "Dense"),
+    (ml.ReLU, wrong.MaskOfTheOutput.backward, "ReLU"),
+    (ml.SoftmaxCrossEntropy, wrong.SumInsteadOfMean.backward, "softmax cross-entropy"),
+    (ml.Softmax, wrong.DiagonalSoftmax.backward, "Softmax, squared error"),
+    (ml.Dropout, wrong.DropoutWithoutMask.backward, "Dropout"),
     (ml.SquaredError, squared_error_doubled, "Dense"),
     (ml.Tanh, tanh_of_the_input, "Tanh"),
 ]
 
 
-@pytest.mark.parametrize(("owner", "mistake", "case"), PLANTED, ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize(("owner", "mistake", "case"), PLANTED, ids=lambda value: getattr(value, "__qualname__", None))
 def test_a_planted_error_is_found_with_a_counterexample(monkeypatch, owner, mistake, case):
     monkeypatch.setattr(owner, "backward", mistake)
     layers, loss, seed = CASES[case]
