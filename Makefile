@@ -38,8 +38,8 @@ check-notebooks: $(INSTALLED)  ## fail if a notebook is not as 'make notebooks' 
 check-report: $(INSTALLED)  ## open every built page in Chromium and read the PDF
 	@$(RUN) tools/check_report.py
 
-constraints: $(INSTALLED)  ## write the newest versions that go together to constraints.txt, for every Python found
-	@$(RUN) tools/constraints.py
+constraints:  ## write the newest versions that go together to constraints.txt, for every Python found
+	@$(PYTHON) tools/constraints.py
 
 hooks: $(INSTALLED)  ## let git run the quick checks before each commit
 	@.venv/bin/pre-commit install

@@ -21,7 +21,7 @@ HEADER = """\
 
 def main() -> int:
     """Write the file; return the exit status."""
-    found = [python for python in PYTHONS if shutil.which(python)]
+    found = [python for python in PYTHONS if runs(python)]
     if len(found) < len(PYTHONS):
         say(f"not on the PATH, so not asked: {', '.join(sorted({*PYTHONS} - {*found}))}")
     versions: dict[str, str] = {}
@@ -31,6 +31,11 @@ def main() -> int:
     (ROOT / "constraints.txt").write_text(HEADER + lines(versions))
     say("wrote constraints.txt; 'make test report check-report' shows whether the versions are good")
     return 0
+
+
+def runs(python: str) -> bool:
+    """Return whether there is such a program; version managers put names on the PATH that start nothing."""
+    return bool(shutil.which(python)) and subprocess.run([python, "-V"], capture_output=True).returncode == 0
 
 
 def resolve(python: str, known: dict[str, str]) -> dict[str, str]:
