@@ -30,6 +30,30 @@ def test_the_ends_of_wilsons_interval_are_where_the_share_is_1_96_standard_devia
     assert metrics.wilson_interval(10, 10)[1] <= 1
 
 
+def test_mcnemar_counts_disagreements_and_weighs_them_like_tosses_of_a_coin():
+    first = np.array([True] * 8 + [False] * 2 + [True] * 90)
+    second = np.array([False] * 8 + [True] * 2 + [True] * 90)
+    result = metrics.mcnemar(first, second)
+    assert (result.first_only, result.second_only) == (8, 2)
+    # 8 or more heads, or 2 or fewer, of 10: 2 (1 + 10 + 45) / 1024
+    assert result.p_value == pytest.approx(112 / 1024)
+    assert metrics.mcnemar(second, first).p_value == result.p_value
+    assert metrics.mcnemar(first, first) == (0, 0, 1.0)
+    with pytest.raises(ValueError, match="same images"):
+        metrics.mcnemar(first, second[1:])
+
+
+def test_a_prediction_interval_holds_a_further_run_as_often_as_it_says():
+    draws = np.random.default_rng(0).normal(98, 0.1, (4000, 4))
+    held = 0
+    for *seen, further in draws:
+        low, high = metrics.prediction_interval(np.array(seen))
+        held += low <= further <= high
+    assert held / len(draws) == pytest.approx(0.95, abs=0.012)
+    with pytest.raises(ValueError, match="at least two runs"):
+        metrics.prediction_interval(np.array([98.0]))
+
+
 def test_table_in_its_three_forms():
     frame = pd.DataFrame({"a & b": [1.234, 2.0], "name": ["x_1", "<y>"]})
     table = Table(frame, {"a & b": "{:.1f}"})

@@ -2,12 +2,72 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.metrics import confusion_matrix as _confusion_matrix
 from sklearn.metrics import precision_recall_fscore_support
 
-__all__ = ["confusion_matrix", "per_class", "wilson_interval"]
+__all__ = ["McNemar", "confusion_matrix", "mcnemar", "per_class", "prediction_interval", "wilson_interval"]
+
+
+class McNemar(NamedTuple):
+    """How often only the first of two classifiers is right, only the second, and how surprising that is.
+
+    ``p_value`` is the probability of a split at least as uneven if both were equally good.
+    """
+
+    first_only: int
+    second_only: int
+    p_value: float
+
+
+def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
+    """Compare two classifiers on the same images by McNemar's (1947) test, in its exact form.
+
+    Images on which both are right, or both wrong, say nothing about which is better; the others are like tosses of a
+    coin, which is fair if the classifiers are equally good.
+
+    Parameters
+    ----------
+    first_right, second_right
+        Whether each classifier is right, booleans of shape (N,), image by image in one order.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    first_right, second_right = np.asarray(first_right, bool), np.asarray(second_right, bool)
+    if first_right.shape != second_right.shape:
+        raise ValueError(
+            f"the classifiers must answer for the same images: {first_right.shape} and {second_right.shape}"
+        )
+    first_only = int(np.count_nonzero(first_right & ~second_right))
+    second_only = int(np.count_nonzero(second_right & ~first_right))
+    tosses = first_only + second_only
+    p_value = float(stats.binomtest(first_only, tosses).pvalue) if tosses else 1.0
+    return McNemar(first_only, second_only, p_value)
+
+
+def prediction_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Return where one more run would fall, given the results ``values`` of some runs with different seeds.
+
+    For normally distributed results it holds a further one with probability ``level``: the mean plus or minus
+    ``t s √(1 + 1/n)``, with Student's t for n - 1 degrees of freedom.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two values, which show no spread.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.size < 2:
+        raise ValueError("an interval needs at least two runs: one shows no spread")
+    half = stats.t.ppf((1 + level) / 2, values.size - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / values.size)
+    return float(values.mean() - half), float(values.mean() + half)
 
 
 def per_class(labels: np.ndarray, predicted: np.ndarray, classes: int = 10) -> pd.DataFrame:
