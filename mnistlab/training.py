@@ -176,6 +176,7 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     on_epoch_end: Callable[[dict[str, float]], object] | None = None,
+    augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     progress: bool | None = None,
 ) -> History:
     """Train ``network`` in place on mini-batches.
@@ -200,8 +201,8 @@ def fit(
     shuffle
         Whether the samples come in a new order each epoch.
     seed
-        Of the order, of dropout and of the split. Together with the network's own it fixes the result, bit for bit, on
-        one machine.
+        Of the order, of dropout, of ``augment`` and of the split. Together with the network's own it fixes the result,
+        bit for bit, on one machine.
     early_stopping
         When to stop before the last epoch; needs validation.
     checkpoint, resume
@@ -209,6 +210,10 @@ def fit(
         ends with the same parameters, bit for bit, as if it had never stopped; if there is no such file it starts anew.
     on_epoch_end
         Called with the row of each epoch.
+    augment
+        Called with the samples of each batch, which it must not write into, and a random generator; returns what is
+        learnt instead, of the same shape and dtype: :class:`mnistlab.images.Augmentation`, or a function. Its ``repr``
+        tells a checkpoint whether it is the same.
     progress
         Whether a line on standard error shows how far it is; by default only where that is a terminal.
 
@@ -220,7 +225,7 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If data or options do not fit; nothing has been changed then.
+        If data or options do not fit, or what ``augment`` returns for the first batch; nothing has been changed then.
     TrainingDiverged
         If the loss becomes NaN or infinite, in training or in validation. The parameters are those before that step.
     FileExistsError
@@ -234,6 +239,8 @@ def fit(
     check_type("optimizer", optimizer, Optimizer)
     if early_stopping is not None:
         check_type("early_stopping", early_stopping, EarlyStopping)
+    if augment is not None and (isinstance(augment, type) or not callable(augment)):
+        raise TypeError(f"augment must be called like augment(x, rng): pass an instance or a function, not {augment!r}")
     if resume and checkpoint is None:
         raise ValueError("resume needs a checkpoint to go on from: pass checkpoint=")
     seed, shuffle = check_seed(seed), bool(shuffle)
@@ -249,6 +256,7 @@ def fit(
     saved = None
     if checkpoint is not None:
         settings = _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed, early_stopping)
+        settings["augment"] = None if augment is None else _without_address(augment)
         settings["validation data"] = None if validation_data is None else _fingerprint(*validation_data)
         saved = Checkpoint(Path(checkpoint), settings)
         if resume and saved.path.exists():
@@ -268,10 +276,12 @@ def fit(
         start, total = time.perf_counter(), 0.0
         # Made from (seed, epoch), so that an epoch after a resume draws what it would have drawn; epochs count from 1
         # here because SeedSequence([seed, 0]) is SeedSequence(seed), which draws the initial weights.
-        order_rng, dropout_rng = np.random.default_rng([seed, epoch + 1]).spawn(2)
+        order_rng, dropout_rng, augment_rng = np.random.default_rng([seed, epoch + 1]).spawn(3)
         batches = minibatches(x, t, batch_size, order_rng if shuffle else None)
         for step, (x_batch, t_batch) in enumerate(batches):
             done = (epoch + step / steps) / epochs
+            if augment is not None:
+                x_batch = _augmented(augment, x_batch, augment_rng)
             value = train_step(network, loss, optimizer, x_batch, t_batch, done, dropout_rng)
             if not math.isfinite(value):
                 line.clear()
@@ -329,7 +339,7 @@ def _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed,
     return {
         "network": repr(network),
         "loss": repr(loss),
-        "optimizer": re.sub(r" at 0x\w+", "", repr(optimizer)),  # of a schedule that is a plain function
+        "optimizer": _without_address(optimizer),  # of a schedule that is a plain function
         "early_stopping": repr(early_stopping),
         "batch_size": batch_size,
         "shuffle": shuffle,
@@ -338,6 +348,22 @@ def _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed,
         # With a constant rate a training may go on for longer than was planned; other schedules depend on its length.
         "epochs": "any" if constant else epochs,
     }
+
+
+def _without_address(thing):
+    return re.sub(r" at 0x\w+", "", repr(thing))
+
+
+def _augmented(augment, x, rng):
+    """Return what ``augment`` makes of a batch, once it is what the network can learn from."""
+    x = x.view()
+    x.flags.writeable = False  # without shuffling a batch is a piece of the user's own array
+    result = augment(x, rng)
+    kind = f"{result.dtype} of shape {result.shape}" if isinstance(result, np.ndarray) else type(result).__name__
+    expected = f"{x.dtype} of shape {x.shape}"
+    if kind != expected:
+        raise ValueError(f"augment must return an array of the batch's dtype and shape: {expected}, not {kind}")
+    return result
 
 
 def _fingerprint(x, t):

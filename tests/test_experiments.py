@@ -1,6 +1,7 @@
 """Metrics, tables, sources and figures of the report."""
 
 import matplotlib
+import matplotlib.pyplot
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +53,16 @@ def test_a_prediction_interval_holds_a_further_run_as_often_as_it_says():
     assert held / len(draws) == pytest.approx(0.95, abs=0.012)
     with pytest.raises(ValueError, match="at least two runs"):
         metrics.prediction_interval(np.array([98.0]))
+
+
+def test_bands_are_the_mean_and_one_standard_deviation():
+    _, axes = matplotlib.pyplot.subplots()
+    figures.bands(axes, np.arange(2), np.array([[1.0, 5.0], [3.0, 5.0]]), "two runs")
+    assert axes.lines[0].get_ydata().tolist() == [2, 5]
+    corners = axes.collections[0].get_paths()[0].vertices
+    assert corners[:, 1].min() == pytest.approx(2 - 2**0.5) and corners[:, 1].max() == pytest.approx(5)
+    figures.bands(axes, np.arange(2), np.array([[1.0, 5.0]]), "one run")
+    assert len(axes.lines) == 2 and len(axes.collections) == 1
 
 
 def test_table_in_its_three_forms():

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from mnistlab.experiments.style import COLOURS, GREY
 
 __all__ = [
+    "bands",
     "class_counts",
     "confusion",
     "curves",
@@ -92,6 +93,29 @@ def curves(
     if len(series) > 1:
         axes.legend()
     return figure
+
+
+def bands(
+    axes: Axes, x: np.ndarray, runs: np.ndarray, label: str, *, colour: str | None = None, marker: str = ""
+) -> None:
+    """Draw the mean of several runs as a line, and one standard deviation to either side as a band.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    x
+        Shape (M,).
+    runs
+        Shape (runs, M); a single run is drawn as a line alone.
+    label, colour, marker
+        Of the line.
+    """
+    mean = runs.mean(axis=0)
+    (line,) = axes.plot(x, mean, label=label, color=colour, marker=marker, markersize=4)
+    if len(runs) > 1:
+        spread = runs.std(axis=0, ddof=1)
+        axes.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.2, linewidth=0)
 
 
 def confusion(matrix: np.ndarray) -> Figure:

@@ -1,0 +1,344 @@
+"""The published projects, each trained again with its own arithmetic: data, network, loss, optimizer, order of images.
+
+What an author's text does not say is said here, in the docstring of the project, and in the chapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import sha256
+from json import dumps
+
+import numpy as np
+import pandas as pd
+
+from mnistlab.data import one_hot, split, to_vectors
+from mnistlab.images import deskew
+from mnistlab.initializers import LeCun, Normal, Uniform
+from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax
+from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
+from mnistlab.mnist import load_mnist
+from mnistlab.network import Network
+from mnistlab.optimizers import SGD, Adam, Optimizer
+from mnistlab.training import TrainingDiverged, evaluate, fit
+
+__all__ = ["PROJECTS", "Data", "Project", "ProjectRun", "train_project"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Samples as rows, and rows of targets, as a project prepared them.
+
+    Attributes
+    ----------
+    x_train, t_train, x_test, t_test
+        Shapes (N, 784) and (N, 10), of the network's dtype.
+    """
+
+    x_train: np.ndarray
+    t_train: np.ndarray
+    x_test: np.ndarray
+    t_test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Project:
+    """How a project trained its network.
+
+    Attributes
+    ----------
+    title
+        Architecture and training, in few words.
+    data
+        Gives the data for a seed, which only matters where the project divides them itself.
+    network, loss, optimizer
+        Give fresh ones; the network for a seed, the optimizer for a learning rate.
+    learning_rate, batch_size, epochs
+        As published; a batch size of 0 is the whole training set.
+    shuffle
+        Whether the images come in a new order each epoch.
+    evaluate_every
+        After how many epochs all images are looked at; a full-batch run has a thousand epochs of one step.
+    """
+
+    title: str
+    data: Callable[[int], Data]
+    network: Callable[[int], Network]
+    loss: Callable[[], Loss]
+    optimizer: Callable[[float], Optimizer]
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    shuffle: bool = True
+    evaluate_every: int = 1
+
+
+@dataclass(frozen=True)
+class ProjectRun:
+    """One training of one project.
+
+    Attributes
+    ----------
+    project
+        A key of :data:`PROJECTS`.
+    seed
+        Of the initial weights, of the order of the images, and of the division where the project divides.
+    learning_rate, epochs
+        Those of the project if None.
+    """
+
+    project: str
+    seed: int = 0
+    learning_rate: float | None = None
+    epochs: int | None = None
+
+    def __post_init__(self):
+        if self.project not in PROJECTS:
+            raise ValueError(f"there is no project {self.project!r}: choose among {', '.join(PROJECTS)}")
+
+    @property
+    def key(self) -> str:
+        """A name for files: the project, the seed, and a hash of all settings."""
+        digest = sha256(dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        return f"{self.project}-{self.seed}-{digest}"
+
+
+def train_project(run: ProjectRun) -> pd.DataFrame:
+    """Train a project's network; return one row an epoch.
+
+    ``loss`` and ``running_accuracy`` are means over the epoch's steps, each taken before its step, while the weights
+    move; ``train_loss``, ``train_accuracy``, ``test_loss`` and ``test_accuracy`` are taken after the epoch. Nothing is
+    chosen by any of them: they are what the authors printed.
+
+    Parameters
+    ----------
+    run
+        Which project, with which seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        NaN where all images were not looked at. If the training diverged, the last row has ``diverged`` and NaN.
+    """
+    project = PROJECTS[run.project]
+    rate = project.learning_rate if run.learning_rate is None else run.learning_rate
+    epochs = run.epochs or project.epochs
+    data, network = project.data(run.seed), project.network(run.seed)
+    score = _Score(project.loss())
+    rows: list[dict[str, object]] = []
+    fixed = {"project": run.project, "seed": run.seed, "rate": rate}
+
+    def note(row: dict[str, float]) -> None:
+        entry = {**fixed, "epoch": row["epoch"], "loss": row["loss"], "running_accuracy": score.take()}
+        if row["epoch"] % project.evaluate_every == 0 or row["epoch"] == epochs:
+            with np.errstate(over="ignore", invalid="ignore"):  # of a training that is about to diverge
+                for part, x, t in (("train", data.x_train, data.t_train), ("test", data.x_test, data.t_test)):
+                    entry[f"{part}_loss"], entry[f"{part}_accuracy"] = evaluate(network, x, t, project.loss())
+        rows.append(entry | {"seconds": row["seconds"], "diverged": False})
+
+    try:
+        fit(
+            network,
+            data.x_train,
+            data.t_train,
+            loss=score,
+            optimizer=project.optimizer(rate),
+            epochs=epochs,
+            batch_size=project.batch_size or len(data.x_train),
+            shuffle=project.shuffle,
+            seed=run.seed,
+            on_epoch_end=note,
+            progress=False,
+        )
+    except TrainingDiverged as error:
+        rows.append({**fixed, "epoch": error.epoch, "diverged": True})
+    return pd.DataFrame(rows)
+
+
+class _Score(Loss):
+    """A loss that also counts how often the largest output is the right one, as some authors did while training."""
+
+    def __init__(self, loss: Loss):
+        self.loss, self.right, self.seen = loss, 0, 0
+
+    def forward(self, outputs: np.ndarray, targets: np.ndarray) -> np.floating:
+        self.right += int(np.count_nonzero(outputs.argmax(axis=1) == targets.argmax(axis=1)))
+        self.seen += len(outputs)
+        return self.loss.forward(outputs, targets)
+
+    def backward(self) -> np.ndarray:
+        return self.loss.backward()
+
+    def check_targets(self, targets: np.ndarray) -> None:
+        self.loss.check_targets(targets)
+
+    def take(self) -> float:
+        """Return the share of right answers since the last call."""
+        share = self.right / self.seen
+        self.right = self.seen = 0
+        return share
+
+
+# Project 1: AnnaPakir/mnist
+
+
+def _plain(seed: int) -> Data:
+    """Pixels from 0 to 1, one-hot rows, MNIST's own division."""
+    return _mnist(np.float32, deskewed=False)
+
+
+@cache
+def _mnist(dtype: type, *, deskewed: bool, mean: float = 0.0, std: float = 1.0) -> Data:
+    mnist = load_mnist()
+    straight = deskew if deskewed else np.asarray
+    parts = (
+        (to_vectors(straight(images), dtype, mean=mean, std=std), one_hot(labels, dtype=dtype))
+        for images, labels in ((mnist.x_train, mnist.y_train), (mnist.x_test, mnist.y_test))
+    )
+    return Data(*(array for part in parts for array in part))
+
+
+def _full_batch_network(seed: int) -> Network:
+    small = Normal(0.01)
+    return Network([Dense(784, 128, initializer=small), ReLU(), Dense(128, 10, initializer=small)], seed=seed)
+
+
+# Project 2: 5kadi/network-school-project
+
+
+def _once_shuffled(seed: int) -> Data:
+    """Float64, in an order that is drawn once and kept for all epochs."""
+    data = _mnist(np.float64, deskewed=False)
+    order = np.random.default_rng([seed, 2]).permutation(len(data.x_train))
+    return Data(data.x_train[order], data.t_train[order], data.x_test, data.t_test)
+
+
+def _positive_network(seed: int) -> Network:
+    layers = [Dense(i, o, bias=False, initializer=Uniform(0, 1 / np.sqrt(i))) for i, o in ((784, 100), (100, 10))]
+    return Network([*layers, Softmax()], seed=seed, dtype=np.float64)
+
+
+# Project 3: AnglewoodJack/yet_another_mnist_recognizer
+
+
+def _rashid(seed: int) -> Data:
+    """Inputs from 0.01 to 1 and targets 0.01 and 0.99, after deskewing."""
+    data = _mnist(np.float32, deskewed=True)
+    scaled = (np.float32(0.01) + np.float32(0.99) * x for x in (data.x_train, data.x_test))
+    x_train, x_test = scaled
+    return Data(x_train, 0.01 + np.float32(0.98) * data.t_train, x_test, 0.01 + np.float32(0.98) * data.t_test)
+
+
+def _rashid_network(seed: int) -> Network:
+    sizes = ((784, 800), (800, 10))
+    return Network([x for i, o in sizes for x in (Dense(i, o, bias=False, initializer=LeCun()), Sigmoid())], seed=seed)
+
+
+def _deskewed(seed: int) -> Data:
+    return _mnist(np.float32, deskewed=True)
+
+
+def _tiny_weights_network(seed: int) -> Network:
+    tiny = Normal(0.001)
+    hidden = (Dense(784, 784, initializer=tiny), ReLU(), Dense(784, 800, initializer=tiny), ReLU())
+    return Network([*hidden, Dense(800, 10, initializer=tiny)], seed=seed)
+
+
+# Project 4: rrgarifullin/ml_mnist
+
+
+def _normalized(seed: int) -> Data:
+    return _mnist(np.float32, deskewed=False, mean=0.1307, std=0.3081)
+
+
+def _torch_network(seed: int) -> Network:
+    """784-256-128-10, initialized as PyTorch's Linear is: weights and biases uniform on ±1/√fan_in."""
+    layers = []
+    for inputs, outputs in ((784, 256), (256, 128)):
+        layers += [_torch_dense(inputs, outputs), ReLU(), Dropout(0.2)]
+    network = Network([*layers, _torch_dense(128, 10)], seed=seed)
+    rng = np.random.default_rng([seed, 4])
+    for layer in network.layers:
+        if isinstance(layer, Dense):
+            layer.b[...] = rng.uniform(-1, 1, layer.outputs) / np.sqrt(layer.inputs)
+    return network
+
+
+def _torch_dense(inputs: int, outputs: int) -> Dense:
+    limit = 1 / np.sqrt(inputs)
+    return Dense(inputs, outputs, initializer=Uniform(-limit, limit))
+
+
+# Project 5: "Backpropagation on MNIST from scratch"
+
+
+def _all_images_divided(seed: int) -> Data:
+    """All 70,000 images, divided 90 to 10 at random."""
+    data = _mnist(np.float32, deskewed=False)
+    x = np.concatenate([data.x_train, data.x_test])
+    t = np.concatenate([data.t_train, data.t_test])
+    x_train, t_train, x_test, t_test = split(x, t, 0.1, seed=seed)
+    return Data(x_train, t_train, x_test, t_test)
+
+
+def _no_bias_network(seed: int) -> Network:
+    layers = [Dense(784, 300, bias=False, initializer=LeCun()), ReLU()]
+    return Network([*layers, Dense(300, 10, bias=False, initializer=LeCun())], seed=seed)
+
+
+def _sgd(rate: float) -> Optimizer:
+    return SGD(rate)
+
+
+PROJECTS: dict[str, Project] = {
+    "1": Project(
+        "784-128-10, whole training set in each step",
+        *(_plain, _full_batch_network, SoftmaxCrossEntropy, _sgd),
+        learning_rate=1.5,
+        batch_size=0,
+        epochs=1000,
+        shuffle=False,
+        evaluate_every=100,
+    ),
+    "2": Project(
+        "784-100-10 without activation or biases, one image a step",
+        *(_once_shuffled, _positive_network, CrossEntropy, _sgd),
+        learning_rate=0.000125,
+        batch_size=1,
+        epochs=15,
+        shuffle=False,
+    ),
+    "3a": Project(
+        "784-800-10, sigmoid, squared error, deskewed, one image a step",
+        *(_rashid, _rashid_network, SquaredError, _sgd),
+        learning_rate=0.1,
+        batch_size=1,
+        epochs=7,
+        shuffle=False,
+    ),
+    "3b": Project(
+        "784-784-800-10, deskewed, batches of 32",
+        *(_deskewed, _tiny_weights_network, SoftmaxCrossEntropy, _sgd),
+        learning_rate=0.1,
+        batch_size=32,
+        epochs=20,
+    ),
+    "4": Project(
+        "784-256-128-10, dropout, Adam, batches of 64",
+        *(_normalized, _torch_network, SoftmaxCrossEntropy, Adam),
+        learning_rate=0.001,
+        batch_size=64,
+        epochs=10,
+    ),
+    "5": Project(
+        "784-300-10, momentum as a moving average, batches of 256",
+        *(_all_images_divided, _no_bias_network, SoftmaxCrossEntropy),
+        lambda rate: SGD(rate, momentum=0.9, moving_average=True),
+        learning_rate=0.1,
+        batch_size=256,
+        epochs=20,
+    ),
+}
+"""The five projects' networks that are not Keras, by their number in the report; the third project has two."""
