@@ -13,9 +13,10 @@ from json import dumps
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import affine_transform
 
 from mnistlab.data import one_hot, split, to_vectors
-from mnistlab.images import deskew
+from mnistlab.images import moments
 from mnistlab.initializers import LeCun, Normal, Uniform
 from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
@@ -24,7 +25,7 @@ from mnistlab.network import Network
 from mnistlab.optimizers import SGD, Adam, Optimizer
 from mnistlab.training import TrainingDiverged, evaluate, fit
 
-__all__ = ["PROJECTS", "Data", "Project", "ProjectRun", "train_project"]
+__all__ = ["PROJECTS", "Data", "Project", "ProjectRun", "spline_deskew", "train_project"]
 
 
 @dataclass(frozen=True)
@@ -186,18 +187,17 @@ class _Score(Loss):
 
 def _plain(seed: int) -> Data:
     """Pixels from 0 to 1, one-hot rows, MNIST's own division."""
-    return _mnist(np.float32, deskewed=False)
+    return _mnist(np.float32)
 
 
 @cache
-def _mnist(dtype: type, *, deskewed: bool, mean: float = 0.0, std: float = 1.0) -> Data:
+def _mnist(dtype: type, *, deskewed: bool = False, mean: float = 0.0, std: float = 1.0) -> Data:
     mnist = load_mnist()
-    straight = deskew if deskewed else np.asarray
-    parts = (
-        (to_vectors(straight(images), dtype, mean=mean, std=std), one_hot(labels, dtype=dtype))
-        for images, labels in ((mnist.x_train, mnist.y_train), (mnist.x_test, mnist.y_test))
-    )
-    return Data(*(array for part in parts for array in part))
+    parts = []
+    for images, labels in ((mnist.x_train, mnist.y_train), (mnist.x_test, mnist.y_test)):
+        x = spline_deskew(images).astype(dtype) if deskewed else to_vectors(images, dtype, mean=mean, std=std)
+        parts += [x, one_hot(labels, dtype=dtype)]
+    return Data(*parts)
 
 
 def _full_batch_network(seed: int) -> Network:
@@ -210,7 +210,7 @@ def _full_batch_network(seed: int) -> Network:
 
 def _once_shuffled(seed: int) -> Data:
     """Float64, in an order that is drawn once and kept for all epochs."""
-    data = _mnist(np.float64, deskewed=False)
+    data = _mnist(np.float64)
     order = np.random.default_rng([seed, 2]).permutation(len(data.x_train))
     return Data(data.x_train[order], data.t_train[order], data.x_test, data.t_test)
 
@@ -221,6 +221,31 @@ def _positive_network(seed: int) -> Network:
 
 
 # Project 3: AnglewoodJack/yet_another_mnist_recognizer
+
+
+def spline_deskew(images: np.ndarray) -> np.ndarray:
+    """Deskew as project 3 does: cubic splines between pixels, then each image stretched to 0…1.
+
+    Splines overshoot, so that the stretched background is grey; :func:`mnistlab.images.deskew` keeps it black.
+
+    Parameters
+    ----------
+    images
+        uint8, shape (N, 28, 28).
+
+    Returns
+    -------
+    numpy.ndarray
+        Rows, float64, shape (N, 784).
+    """
+    centres, slants = moments(images)
+    rows = np.empty((len(images), 784))
+    for row, image, centre, slant in zip(rows, images, centres, slants, strict=True):
+        shear = np.array([[1.0, 0.0], [slant, 1.0]])
+        upright = affine_transform(image.astype(np.float64), shear, offset=centre - shear @ [14.0, 14.0])
+        low, high = upright.min(), upright.max()
+        row[...] = ((upright - low) / (high - low)).ravel()
+    return rows
 
 
 def _rashid(seed: int) -> Data:
@@ -250,7 +275,7 @@ def _tiny_weights_network(seed: int) -> Network:
 
 
 def _normalized(seed: int) -> Data:
-    return _mnist(np.float32, deskewed=False, mean=0.1307, std=0.3081)
+    return _mnist(np.float32, mean=0.1307, std=0.3081)
 
 
 def _torch_network(seed: int) -> Network:
@@ -276,7 +301,7 @@ def _torch_dense(inputs: int, outputs: int) -> Dense:
 
 def _all_images_divided(seed: int) -> Data:
     """All 70,000 images, divided 90 to 10 at random."""
-    data = _mnist(np.float32, deskewed=False)
+    data = _mnist(np.float32)
     x = np.concatenate([data.x_train, data.x_test])
     t = np.concatenate([data.t_train, data.t_test])
     x_train, t_train, x_test, t_test = split(x, t, 0.1, seed=seed)
