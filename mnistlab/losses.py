@@ -13,7 +13,7 @@ __all__ = ["CrossEntropy", "Loss", "SoftmaxCrossEntropy", "SquaredError"]
 
 
 class Loss:
-    """What training asks of a loss."""
+    """What training asks of a loss: a mean over the batch (:eq:`eq-batch-mean`)."""
 
     def forward(self, outputs: np.ndarray, targets: np.ndarray) -> np.floating:
         """Return the mean loss of a batch; ``outputs`` and ``targets`` have shape (N, K)."""

@@ -7,6 +7,7 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -152,9 +153,15 @@ def _read(path: Path) -> Arrays:
 def _cache_folder(cache_dir: Path | None) -> Path:
     if cache_dir is not None:
         return Path(cache_dir)
-    import pooch
+    return Path(_pooch().os_cache("mnistlab"))
 
-    return Path(pooch.os_cache("mnistlab"))
+
+def _pooch() -> ModuleType:
+    """Return pooch. It imports tqdm where there is one, which warns in notebooks of a bar that nobody asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pooch
+    return pooch
 
 
 def _keep(mnist: MNIST, cache: Path) -> None:
@@ -167,8 +174,7 @@ def _download() -> Arrays:
     import logging
     import tempfile
 
-    import pooch
-
+    pooch = _pooch()
     log = pooch.get_logger()
     level = log.level
     log.setLevel(logging.WARNING)

@@ -90,6 +90,8 @@ class Network:
     def backward(self, dy: np.ndarray, need_dx: bool = False) -> np.ndarray | None:
         """Fill ``gradients`` from dL/doutputs of shape (N, output_size), for the last forward pass.
 
+        Layer by layer, last to first: the chain rule carries the rules to any depth (:prf:ref:`thm-composition`).
+
         Return dL/dinputs if ``need_dx``; else the first layer is spared that product.
         """
         first = self.layers[0]

@@ -25,10 +25,11 @@ class Optimizer:
     learning_rate
         A number, or a schedule: a function of the training's progress in [0, 1].
     weight_decay
-        λ of decoupled weight decay (Loshchilov & Hutter, 2019): ``w ← (1 - ηλ) w`` before each step.
+        λ of decoupled weight decay (Loshchilov & Hutter, 2019): ``w ← (1 - ηλ) w`` before each step
+        (:eq:`eq-weight-decay`).
     l2
-        λ of an L2 penalty ``λ/2 ‖w‖²`` added to the loss: ``g ← g + λ w``. For plain SGD it is the same as weight
-        decay; with momentum or Adam it is not.
+        λ of an L2 penalty ``λ/2 ‖w‖²`` added to the loss: ``g ← g + λ w`` (:eq:`eq-weight-decay`). For plain SGD it is
+        the same as weight decay; with momentum or Adam it is not.
 
     Raises
     ------
@@ -95,7 +96,7 @@ class SGD(Optimizer):
     ====================  ==========================================================
 
     The last is the form ``m ← μ m + (1 - μ) g``, ``w ← w - η m`` with ``v = -η m``: classical momentum with the
-    learning rate ``(1 - μ) η``. (:eq:`eq-momentum`)
+    learning rate ``(1 - μ) η`` (:eq:`eq-gradient-descent`, :eq:`eq-momentum`, :eq:`eq-momentum-map`).
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The rules of the library, proved for every size, and the proofs put to the test."""
 
 import re
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import sympy as sp
 
 import mnistlab.layers
 import mnistlab.losses
-from mnistlab.symbolic import lemmas
+from mnistlab.symbolic import lemmas, updates
 from mnistlab.symbolic.lemmas import D, K, LemmaFailed, N, collapse, d, i, j, k, m, n, prove, total
 
 DELTA = sp.KroneckerDelta
@@ -173,3 +173,53 @@ def test_another_loss_fails_in_the_lemma_and_in_its_general_form(monkeypatch):
     for function in (lemmas.softmax_cross_entropy, lemmas.label_smoothing):
         with pytest.raises(LemmaFailed, match="NOT PROVED"):
             function().check()
+
+
+# Lemmas about updates.
+
+UPDATES = {make.__name__: make() for make in updates.LEMMAS}
+INDUCTIONS = {name: lemma for name, lemma in UPDATES.items() if isinstance(lemma, updates.Stepwise)}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_a_lemma_about_updates_is_proved(name):
+    lemma = UPDATES[name].check()
+    assert lemma.label in updates.__dict__[name].__doc__
+    assert lemma.scope == ("every step" if name in INDUCTIONS else "every P")
+    assert "proved for every" in repr(lemma)
+
+
+@pytest.mark.parametrize("name", sorted(UPDATES.keys() - INDUCTIONS.keys()))
+def test_a_lemma_about_parameters_holds_written_out_for_three_of_them(name):
+    identities = list(UPDATES[name].identities(P=3))
+    assert len(identities) == (1 if name == "gradient_descent" else 3)
+    assert UPDATES[name].holds_for(P=3)
+
+
+@pytest.mark.parametrize("name", INDUCTIONS)
+def test_an_induction_with_one_wrong_identity_is_not_proved(name):
+    lemma = INDUCTIONS[name]
+    for place, identity in enumerate(lemma.identities):
+        wrong = sp.Eq(identity.lhs, identity.rhs + updates.g_now, evaluate=False)
+        spoiled = replace(lemma, identities=(*lemma.identities[:place], wrong, *lemma.identities[place + 1 :]))
+        assert not spoiled.proved
+        with pytest.raises(LemmaFailed, match="NOT PROVED"):
+            spoiled.check()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("l2_penalty", updates.g[updates.q] + 2 * updates.lam * updates.w[updates.q]),
+        ("weight_decay", (1 + updates.eta * updates.lam) * updates.w[updates.q]),
+        ("gradient_descent", -total(updates.g[lemmas.r], lemmas.r)),
+    ],
+)
+def test_a_wrong_rule_of_an_update_is_not_proved(name, wrong):
+    derivative = UPDATES[name].statement.lhs
+    assert not prove(name, "", derivative.expr, derivative.variables[0], wrong).proved
+
+
+def test_the_scope_of_a_lemma_names_the_sizes_of_its_statement():
+    assert LEMMAS["dense_weights"].scope == "every N, D, K"
+    assert LEMMAS["softmax_jacobian"].scope == "every K"

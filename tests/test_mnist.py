@@ -423,3 +423,18 @@ for _ in range(40):
     errors = [process.communicate()[1] for process in processes]
     assert errors == ["", "", ""]
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_loading_says_nothing_on_standard_error_in_a_notebook(tmp_path):
+    # Whatever else is installed: pooch imports tqdm, and tqdm warns in a kernel without ipywidgets.
+    code = "import sys, types; sys.modules['IPython'] = types.ModuleType('IPython'); import warnings\n"
+    code += "warnings.simplefilter('always'); import mnistlab.mnist as m; m._cache_folder(None)"
+    (tmp_path / "tqdm").mkdir()
+    (tmp_path / "tqdm" / "__init__.py").write_text(
+        "import warnings; warnings.warn('IProgress not found')\ntqdm = None\n"
+    )
+    (tmp_path / "tqdm" / "auto.py").write_text("from tqdm import tqdm\n")
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)}
+    )
+    assert result.returncode == 0 and result.stderr == "", result.stderr

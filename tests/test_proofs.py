@@ -6,41 +6,36 @@ import sympy as sp
 
 import mnistlab as ml
 from mnistlab.experiments import wrong_gradients as wrong
+from mnistlab.symbolic import cases, updates
 from mnistlab.symbolic.array import SymbolicArray, is_shift, symbols
-from mnistlab.symbolic.prove import ProofFailed, is_zero, prove_gradients, symbolic_parameters
+from mnistlab.symbolic.prove import ProofFailed, is_zero, prove_gradients, prove_jacobian, symbolic_parameters
 
-CASES = {
-    "Dense": ([ml.Dense(2, 3)], ml.SquaredError(), None),
-    "Dense without bias": ([ml.Dense(2, 3, bias=False)], ml.SquaredError(), None),
-    "ReLU": ([ml.Dense(3, 2), ml.ReLU(), ml.Dense(2, 2)], ml.SoftmaxCrossEntropy(), None),
-    "Sigmoid": ([ml.Dense(2, 2), ml.Sigmoid(), ml.Dense(2, 2), ml.Sigmoid()], ml.SquaredError(), None),
-    "Tanh": ([ml.Dense(2, 2), ml.Tanh(), ml.Dense(2, 2)], ml.SquaredError(), None),
-    "Softmax, squared error": ([ml.Dense(2, 3), ml.Softmax()], ml.SquaredError(), None),
-    "softmax cross-entropy": ([ml.Dense(2, 3)], ml.SoftmaxCrossEntropy(), None),
-    "label smoothing": ([ml.Dense(2, 4)], ml.SoftmaxCrossEntropy(0.25), None),
-    "no biases, Softmax as a layer": (
-        [ml.Dense(2, 2, bias=False), ml.Dense(2, 2, bias=False), ml.Softmax()],
-        ml.CrossEntropy(0.25),
-        None,
-    ),
-    "Dropout": ([ml.Dense(2, 3), ml.ReLU(), ml.Dropout(0.3), ml.Dense(3, 2)], ml.SoftmaxCrossEntropy(), 1),
-    "two hidden layers": (
-        [ml.Dense(2, 2), ml.ReLU(), ml.Dense(2, 2), ml.Tanh(), ml.Dense(2, 2)],
-        ml.SoftmaxCrossEntropy(),
-        None,
-    ),
-}
+CASES = {case.name: case for case in cases.CASES}
+UPDATES = {update.of: update for update in updates.UPDATES}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_backward_is_the_derivative_of_forward(case):
-    layers, loss, seed = CASES[case]
-    network = ml.Network(layers)
+@pytest.mark.parametrize("name", CASES)
+def test_backward_is_the_derivative_of_forward(name):
+    network = CASES[name].network()
     before = network.parameters.copy()
-    proof = prove_gradients(network, loss, seed=seed).check()
+    proof = prove_gradients(network, CASES[name].loss, seed=CASES[name].seed).check()
     shifts = proof.groups().get("L/shift", 0)
     assert len(proof.entries) == network.parameters.size + 2 * network.input_size + shifts
     assert np.array_equal(network.parameters, before) and network.parameters.dtype == np.float32
+
+
+def test_a_proof_says_what_was_proved_in_lines_that_fit_a_page():
+    lines = repr(CASES["two hidden layers"].prove()).splitlines()
+    assert max(map(len, lines)) <= 72
+    assert lines[1:7] == [f"  {part!r}" for part in (*CASES["two hidden layers"].layers(), ml.SoftmaxCrossEntropy())]
+    assert lines[-1] == "  proved: 24 of 24 identities"
+
+
+def test_the_jacobian_of_softmax_holds_the_derivatives(monkeypatch):
+    proof = prove_jacobian(ml.Softmax(), size=3).check()
+    assert proof.groups() == {"s/shift": 3, "J": 9}
+    monkeypatch.setattr(ml.Softmax, "jacobian", lambda self: self.s[:, :, None] * np.eye(3, dtype=object))
+    assert not prove_jacobian(ml.Softmax(), size=3).holds
 
 
 def test_label_smoothing_is_proved_for_every_amount():
@@ -82,8 +77,7 @@ PLANTED = [
 @pytest.mark.parametrize(("owner", "mistake", "case"), PLANTED, ids=lambda value: getattr(value, "__qualname__", None))
 def test_a_planted_error_is_found_with_a_counterexample(monkeypatch, owner, mistake, case):
     monkeypatch.setattr(owner, "backward", mistake)
-    layers, loss, seed = CASES[case]
-    proof = prove_gradients(ml.Network(layers), loss, seed=seed)
+    proof = CASES[case].prove()
     with pytest.raises(ProofFailed, match="NOT PROVED"):
         proof.check()
     failed = [entry for entry in proof.entries if not entry.proved]
@@ -118,6 +112,15 @@ def test_is_zero_knows_identities_and_nothing_else():
     assert not any(is_zero(other) for other in others)
 
 
+def test_the_answer_does_not_depend_on_the_order_of_unknowns():
+    """Unknowns are numbered as they are made, so that a second call sees them in another order."""
+    a, b, c, d = sp.symbols("a b c d", real=True)
+    total = sum(map(sp.exp, (a, b, c, d)))
+    share = sp.exp(a) / total
+    zero = (share - share**2) * total * sp.exp(-a) - (1 - share)
+    assert all(is_zero(zero) for _ in range(20))
+
+
 def test_functions_without_a_counterpart_are_refused():
     with pytest.raises(TypeError, match=r"numpy\.arctan"):
         np.arctan(symbols("x", (2,)))
@@ -135,55 +138,75 @@ def test_a_maximum_along_an_axis_becomes_a_shift():
     assert all(is_shift(symbol) for symbol in top.ravel()) and not is_shift(array[0, 0])
 
 
-def updates():
-    """Each optimizer, with symbols for its numbers, and the update that its docstring promises for step two."""
-    w, g1, g2 = (symbols(name, (2,)) for name in ("w", "g", "h"))
-    eta, mu, lam, b1, b2, eps = sp.symbols("eta mu lambda beta_1 beta_2 epsilon", positive=True)
-    sgd = {"w": w - eta * g1 - eta * g2}
-    v1 = -eta * g1
-    v2 = mu * v1 - eta * g2
-    average = (1 - mu) * v1, mu * (1 - mu) * v1 - eta * (1 - mu) * g2
-    m1, m2 = (1 - b1) * g1, b1 * (1 - b1) * g1 + (1 - b1) * g2
-    s1, s2 = (1 - b2) * g1**2, b2 * (1 - b2) * g1**2 + (1 - b2) * g2**2
-    adam = w
-    for step, (m, s) in enumerate(((m1, s1), (m2, s2)), 1):
-        adam = adam - eta * (m / (1 - b1**step)) / (np.sqrt(s / (1 - b2**step)) + eps)
-    decayed = w * (1 - eta * lam) - eta * g1
-    penalized = w - eta * (g1 + lam * w)
-    options = {
-        "plain": (ml.SGD(), {}, sgd["w"]),
-        "momentum": (ml.SGD(momentum=0.5), {"momentum": mu}, w + v1 + v2),
-        "Nesterov": (ml.SGD(momentum=0.5, nesterov=True), {"momentum": mu}, w + mu * (v1 + v2) - eta * (g1 + g2)),
-        "moving average": (ml.SGD(momentum=0.5, moving_average=True), {"momentum": mu}, w + average[0] + average[1]),
-        "Adam": (ml.Adam(), {"beta_1": b1, "beta_2": b2, "epsilon": eps}, adam),
-        "weight decay": (ml.SGD(weight_decay=0.1), {"weight_decay": lam}, decayed * (1 - eta * lam) - eta * g2),
-        "L2": (ml.SGD(l2=0.1), {"l2": lam}, penalized - eta * (g2 + lam * penalized)),
-    }
-    for name, (optimizer, numbers, expected) in options.items():
-        optimizer.learning_rate = lambda progress: eta
-        vars(optimizer).update(numbers)
-        yield pytest.param(optimizer, w.copy(), (g1, g2), expected, id=name)
+@pytest.mark.parametrize("name", UPDATES)
+def test_two_steps_of_each_optimizer_are_its_formula(name):
+    proof = updates.prove_update(UPDATES[name]).check()
+    assert proof.groups() == {"w^{(1)}": 2, "w^{(2)}": 2}
 
 
-@pytest.mark.parametrize(("optimizer", "w", "gradients", "expected"), list(updates()))
-def test_two_steps_of_each_optimizer_are_its_formula(optimizer, w, gradients, expected):
-    for gradient in gradients:
-        optimizer.step(w, gradient)
-    assert all(is_zero(sp.powdenest(a - b, force=True)) for a, b in zip(w, expected, strict=True))
+def test_a_proof_of_an_update_holds_for_all_numbers():
+    """Every number of an optimizer becomes a symbol, so that none of them could be wrong by itself."""
+    for update in updates.UPDATES:
+        optimizer = update.make()
+        count = sum(isinstance(value, float) and value > 0 for value in vars(optimizer).values())
+        updates.symbolic_numbers(optimizer)
+        numbers = [value for value in vars(optimizer).values() if isinstance(value, sp.Symbol)]
+        assert len(set(numbers)) == count
+        assert isinstance(optimizer.learning_rate(0.0), sp.Symbol)
 
 
-def test_a_wrong_update_is_found(monkeypatch):
-    def update(self, w, g, rate):
-        v = self.zeros("velocity", w)
-        v *= self.momentum
-        v += rate * g
-        w += v
+def wrong_sign_of_the_gradient(self, w, g, rate):
+    v = self.zeros("velocity", w)
+    v *= self.momentum
+    v += rate * g
+    w += v
 
-    monkeypatch.setattr(ml.SGD, "update", update)
-    optimizer, w, gradients, expected = next(case.values for case in updates() if case.id == "momentum")
-    for gradient in gradients:
-        optimizer.step(w, gradient)
-    assert not any(is_zero(a - b) for a, b in zip(w, expected, strict=True))
+
+def nesterov_without_look_ahead(self, w, g, rate):
+    v = self.zeros("velocity", w)
+    v *= self.momentum
+    v -= rate * g
+    w += v
+
+
+def adam_without_correction(self, w, g, rate):
+    m, v = self.zeros("first_moment", w), self.zeros("second_moment", w)
+    m *= self.beta_1
+    m += (1 - self.beta_1) * g
+    v *= self.beta_2
+    v += (1 - self.beta_2) * (g * g)
+    w -= rate * m / (np.sqrt(v) + self.epsilon)
+
+
+def decay_after_the_step(self, parameters, gradients, progress=0.0):
+    rate = self.learning_rate(progress)
+    self.steps += 1
+    self.update(parameters, gradients, rate)
+    parameters *= 1 - rate * self.weight_decay
+
+
+def penalty_twice(self, parameters, gradients, progress=0.0):
+    self.steps += 1
+    self.update(parameters, gradients + 2 * self.l2 * parameters, self.learning_rate(progress))
+
+
+WRONG_UPDATES = [
+    (ml.SGD, "update", wrong_sign_of_the_gradient, "SGD.momentum"),
+    (ml.SGD, "update", wrong.MomentumWithWrongSign.update, "SGD.momentum"),
+    (ml.SGD, "update", nesterov_without_look_ahead, "SGD.nesterov"),
+    (ml.SGD, "update", nesterov_without_look_ahead, "SGD.moving_average"),
+    (ml.Adam, "update", adam_without_correction, "Adam"),
+    (ml.Optimizer, "step", decay_after_the_step, "SGD.weight_decay"),
+    (ml.Optimizer, "step", penalty_twice, "Adam.l2"),
+]
+
+
+@pytest.mark.parametrize(("owner", "method", "mistake", "name"), WRONG_UPDATES)
+def test_a_wrong_update_is_found(monkeypatch, owner, method, mistake, name):
+    monkeypatch.setattr(owner, method, mistake)
+    proof = updates.prove_update(UPDATES[name])
+    with pytest.raises(ProofFailed, match="NOT PROVED"):
+        proof.check()
 
 
 def test_parameters_return_after_an_error():

@@ -43,11 +43,11 @@ __all__ = [
     "total",
 ]
 
-N, D, K = sp.symbols("N D K", integer=True, positive=True)
-n, m, c, d, i, j, k = sp.symbols("n m c d i j k", integer=True)
+N, D, K, P = SIZES = sp.symbols("N D K P", integer=True, positive=True)
+n, m, c, d, i, j, k, q, r = sp.symbols("n m c d i j k q r", integer=True)
 
-SIZE: dict[sp.Symbol, sp.Symbol] = {n: N, m: N, c: D, d: D, i: K, j: K, k: K}
-"""What each index counts, from 0: samples (n, m), a layer's inputs (c, d), its outputs (i, j, k)."""
+SIZE: dict[sp.Symbol, sp.Symbol] = {n: N, m: N, c: D, d: D, i: K, j: K, k: K, q: P, r: P}
+"""What each index counts, from 0: samples (n, m), a layer's inputs (c, d), its outputs (i, j, k), parameters (q, r)."""
 
 
 def _array(name: str) -> sp.IndexedBase:
@@ -77,6 +77,14 @@ class Lemma:
     proved: bool
     assuming: tuple[sp.Eq, ...] = ()
     """Equations ``sum = value`` that the rule needs."""
+    of: str = ""
+    """Rule of the library that the lemma is about, as :func:`mnistlab.experiments.traceability.rules` names it."""
+
+    @property
+    def scope(self) -> str:
+        """For what it holds, in words: ``every N, D, K``, with the sizes that stand in the statement."""
+        names = {symbol.name for symbol in self.statement.free_symbols}
+        return "every " + ", ".join(size.name for size in SIZES if size.name in names)
 
     def check(self) -> Lemma:
         """Return the lemma itself, if it is proved.
@@ -93,12 +101,14 @@ class Lemma:
     def identities(self, **sizes: int) -> Iterator[tuple[sp.Expr, sp.Expr]]:
         """Write the statement out for given sizes, such as ``N=2, D=3, K=4``, without any use of :func:`collapse`.
 
+        Sizes that do not stand in the statement may be left out.
+
         Yields
         ------
         tuple
             For each choice of the free indices: the explicit derivative of the explicit sum, and the rule.
         """
-        numbers = {size: sp.Integer(sizes[size.name]) for size in (N, D, K)}
+        numbers = {size: sp.Integer(sizes[size.name]) for size in SIZES if size.name in sizes}
         derivative, rule = self.statement.args
         free = sorted(self.statement.free_symbols & SIZE.keys(), key=str)
         for values in product(*(range(numbers[SIZE[index]]) for index in free)):
@@ -139,6 +149,7 @@ def prove(
     *,
     assuming: tuple[sp.Eq, ...] = (),
     identities: tuple[sp.Eq, ...] = (),
+    of: str = "",
 ) -> Lemma:
     """Differentiate a symbolic sum and compare with a rule.
 
@@ -154,6 +165,8 @@ def prove(
         Equations ``sum = value`` that may be used.
     identities
         Equations that must be true as well, and become steps of the proof.
+    of
+        Rule of the library that the lemma is about.
 
     Returns
     -------
@@ -171,6 +184,7 @@ def prove(
         (*identities, derivative, collapsed),
         _vanishes(difference) and all(_vanishes(collapse(each.lhs - each.rhs)) for each in identities),
         assuming,
+        of,
     )
 
 
@@ -257,23 +271,23 @@ def _dense() -> sp.Expr:
 
 def dense_weights() -> Lemma:
     """``dW = xᵀ dz``."""
-    return prove("Dense, weights", "eq-dense-backward", _dense(), W[d, k], total(x[n, d] * dz[n, k], n))
+    return prove("Dense, weights", "eq-dense-backward", _dense(), W[d, k], total(x[n, d] * dz[n, k], n), of="Dense.dW")
 
 
 def dense_bias() -> Lemma:
     """``db = Σₙ dzₙ``."""
-    return prove("Dense, bias", "eq-dense-backward", _dense(), b[k], total(dz[n, k], n))
+    return prove("Dense, bias", "eq-dense-backward", _dense(), b[k], total(dz[n, k], n), of="Dense.db")
 
 
 def dense_inputs() -> Lemma:
     """``dx = dz Wᵀ``."""
-    return prove("Dense, inputs", "eq-dense-backward", _dense(), x[m, d], total(dz[m, i] * W[d, i], i))
+    return prove("Dense, inputs", "eq-dense-backward", _dense(), x[m, d], total(dz[m, i] * W[d, i], i), of="Dense.dx")
 
 
 def relu() -> Lemma:
     """``dx = dy [x > 0]``, as Heaviside's step: at 0, where there is no derivative, nothing is claimed."""
     function = total(dy[n, i] * sp.Max(x[n, i], 0), i, n)
-    return prove("ReLU", "eq-relu-backward", function, x[m, k], dy[m, k] * sp.Heaviside(x[m, k]))
+    return prove("ReLU", "eq-relu-backward", function, x[m, k], dy[m, k] * sp.Heaviside(x[m, k]), of="ReLU.dx")
 
 
 def sigmoid() -> Lemma:
@@ -292,19 +306,20 @@ def sigmoid() -> Lemma:
         x[m, k],
         dy[m, k] * output * (1 - output),
         identities=(same,),
+        of="Sigmoid.dx",
     )
 
 
 def tanh() -> Lemma:
     """``dx = dy (1 - y²)``."""
     function = total(dy[n, i] * sp.tanh(x[n, i]), i, n)
-    return prove("Tanh", "eq-tanh-backward", function, x[m, k], dy[m, k] * (1 - sp.tanh(x[m, k]) ** 2))
+    return prove("Tanh", "eq-tanh-backward", function, x[m, k], dy[m, k] * (1 - sp.tanh(x[m, k]) ** 2), of="Tanh.dx")
 
 
 def dropout() -> Lemma:
     """``dx = dy m`` for a fixed mask m."""
     function = total(dy[n, i] * x[n, i] * mask[n, i], i, n)
-    return prove("Dropout", "eq-dropout-backward", function, x[m, k], dy[m, k] * mask[m, k])
+    return prove("Dropout", "eq-dropout-backward", function, x[m, k], dy[m, k] * mask[m, k], of="Dropout.dx")
 
 
 def _softmax(logits: sp.IndexedBase, *index: sp.Symbol) -> sp.Expr:
@@ -316,14 +331,14 @@ def _softmax(logits: sp.IndexedBase, *index: sp.Symbol) -> sp.Expr:
 def softmax_jacobian() -> Lemma:
     """``∂sᵢ/∂xₖ = sᵢ (δᵢₖ - sₖ)``."""
     rule = _softmax(x, i) * (sp.KroneckerDelta(i, k) - _softmax(x, k))
-    return prove("Softmax, Jacobian", "eq-softmax-jacobian", _softmax(x, i), x[k], rule)
+    return prove("Softmax, Jacobian", "eq-softmax-jacobian", _softmax(x, i), x[k], rule, of="Softmax.jacobian")
 
 
 def softmax_product() -> Lemma:
     """``dx = s (ds - Σ ds s)``: the product with the Jacobian, for each row of a batch."""
     function = total(ds[n, i] * _softmax(x, n, i), i, n)
     rule = _softmax(x, m, k) * (ds[m, k] - total(ds[m, i] * _softmax(x, m, i), i))
-    return prove("Softmax, product", "eq-softmax-backward", function, x[m, k], rule)
+    return prove("Softmax, product", "eq-softmax-backward", function, x[m, k], rule, of="Softmax.dx")
 
 
 def _mean_cross_entropy(targets: Callable[[sp.Symbol, sp.Symbol], sp.Expr]) -> sp.Expr:
@@ -337,11 +352,13 @@ ONE = sp.Eq(total(t[m, i], i), 1, evaluate=False)
 def softmax_cross_entropy(any_targets: bool = False) -> Lemma:
     """``dz = (p - t) / N`` for rows of targets that add to 1; with ``any_targets``, ``(p Σt - t) / N`` for all rows."""
     function = _mean_cross_entropy(lambda row, entry: t[row, entry])
-    name, label, probability = "SoftmaxCrossEntropy", "eq-softmax-cross-entropy-backward", _softmax(z, m, k)
+    name, label, probability = "Softmax and cross-entropy", "eq-softmax-cross-entropy-backward", _softmax(z, m, k)
     general = prove(name, label, function, z[m, k], (probability * total(t[m, i], i) - t[m, k]) / N)
     if any_targets:
         return general
-    lemma = prove(name, label, function, z[m, k], (probability - t[m, k]) / N, assuming=(ONE,))
+    lemma = prove(
+        name, label, function, z[m, k], (probability - t[m, k]) / N, assuming=(ONE,), of="SoftmaxCrossEntropy"
+    )
     return replace(lemma, steps=(*lemma.steps, general.statement), proved=lemma.proved and general.proved)
 
 
@@ -352,12 +369,13 @@ def label_smoothing() -> Lemma:
         return (1 - epsilon) * t[row, entry] + epsilon / K
 
     return prove(
-        "SoftmaxCrossEntropy, label smoothing",
+        "Label smoothing",
         "eq-softmax-cross-entropy-backward",
         _mean_cross_entropy(smooth),
         z[m, k],
         (_softmax(z, m, k) - smooth(m, k)) / N,
         assuming=(ONE,),
+        of="SoftmaxCrossEntropy.label_smoothing",
     )
 
 
@@ -365,20 +383,22 @@ def cross_entropy() -> Lemma:
     """``dp = -t / (N max(p, ε)) [p > ε]``; at the floor itself, where there is no derivative, nothing is claimed."""
     function = -total(t[n, i] * sp.log(sp.Max(p[n, i], epsilon)), i, n) / N
     rule = -t[m, k] / (N * sp.Max(p[m, k], epsilon)) * sp.Heaviside(p[m, k] - epsilon)
-    return prove("CrossEntropy", "eq-cross-entropy-backward", function, p[m, k], rule)
+    return prove("Cross-entropy", "eq-cross-entropy-backward", function, p[m, k], rule, of="CrossEntropy")
 
 
 def squared_error() -> Lemma:
     """``dy = (y - t) / N``."""
     function = total((y[n, i] - t[n, i]) ** 2, i, n) / (2 * N)
-    return prove("SquaredError", "eq-squared-error-backward", function, y[m, k], (y[m, k] - t[m, k]) / N)
+    return prove(
+        "Squared error", "eq-squared-error-backward", function, y[m, k], (y[m, k] - t[m, k]) / N, of="SquaredError"
+    )
 
 
 def batch_mean() -> Lemma:
     """The mean of any loss ℓ of each sample: the gradient of sample m is ℓ's own over N, with no other sample in it."""
     loss = sp.Function("ell", real=True)
     rule = sp.Derivative(loss(z[m], t[m]), z[m]) / N
-    return prove("Mean over the batch", "eq-batch-mean", total(loss(z[n], t[n]), n) / N, z[m], rule)
+    return prove("Mean over the batch", "eq-batch-mean", total(loss(z[n], t[n]), n) / N, z[m], rule, of="Loss")
 
 
 def composition() -> Lemma:
@@ -391,7 +411,7 @@ def composition() -> Lemma:
     """
     function = total(g[n] * total(v[n, i] * total(u[i, c] * x[c], c), i), n)
     rule = total(total(g[n] * v[n, i], n) * u[i, d], i)
-    return prove("Composition", "thm-composition", function, x[d], rule)
+    return prove("Composition", "thm-composition", function, x[d], rule, of="Network")
 
 
 ALL: tuple[Callable[[], Lemma], ...] = (

@@ -10,11 +10,21 @@ from dataclasses import dataclass, field
 import numpy as np
 import sympy as sp
 
+from mnistlab.layers import Softmax
 from mnistlab.losses import Loss
 from mnistlab.network import Network
 from mnistlab.symbolic.array import SymbolicArray, is_shift, symbols
 
-__all__ = ["Entry", "Proof", "ProofFailed", "is_zero", "prove_gradients", "symbolic_parameters"]
+__all__ = [
+    "Entry",
+    "Proof",
+    "ProofFailed",
+    "compare",
+    "is_zero",
+    "prove_gradients",
+    "prove_jacobian",
+    "symbolic_parameters",
+]
 
 MOST_DENOMINATORS = 30
 
@@ -64,7 +74,7 @@ class Proof:
     def __repr__(self) -> str:
         proved = sum(entry.proved for entry in self.entries)
         lines = [self.claim]
-        lines += [f"  {name}: {count} entries" for name, count in self.groups().items()]
+        lines += [f"  {name}: {count} {'entry' if count == 1 else 'entries'}" for name, count in self.groups().items()]
         lines.append(f"  {'proved' if self.holds else 'NOT PROVED'}: {proved} of {len(self.entries)} identities")
         lines += [_describe(entry) for entry in self.entries if not entry.proved][:1]
         return "\n".join(lines)
@@ -113,11 +123,42 @@ def prove_gradients(
         dx = network.backward(loss.backward(), need_dx=True)
         gradients = network.gradients.copy()
     pairs = [*zip(parameters, gradients, strict=True), *zip(x.ravel(), dx.ravel(), strict=True)]
-    proof = Proof(f"{network!r} with {loss!r}, {batch} samples: backward is the derivative of forward")
+    # One layer a line: on one line together they would be wider than the column of a page.
+    stack = "\n".join(f"  {part!r}" for part in (*network.layers, loss))
+    proof = Proof(f"backward is the derivative of forward ({batch} sample{'s' * (batch > 1)}):\n{stack}")
     for shift in sorted(filter(is_shift, value.free_symbols), key=str):
         # The code subtracts a maximum; if that changes nothing, the maximum may be treated as a constant.
-        proof.entries.append(_compare("L/shift", sp.Integer(0), sp.diff(value, shift)))
-    proof.entries += [_compare(symbol.name, sp.sympify(written), sp.diff(value, symbol)) for symbol, written in pairs]
+        proof.entries.append(compare("L/shift", sp.Integer(0), sp.diff(value, shift)))
+    proof.entries += [compare(symbol.name, sp.sympify(written), sp.diff(value, symbol)) for symbol, written in pairs]
+    proof.seconds = time.perf_counter() - start
+    return proof
+
+
+def prove_jacobian(layer: Softmax, size: int = 3) -> Proof:
+    """Prove that ``layer.jacobian()`` holds the derivative of every output of one row with respect to every input.
+
+    Parameters
+    ----------
+    layer
+        A layer without parameters that has a method ``jacobian``.
+    size
+        Length of the row.
+
+    Returns
+    -------
+    Proof
+        Call :meth:`Proof.check` to raise an error if it does not hold.
+    """
+    start = time.perf_counter()
+    x = symbols("x", (1, size))
+    outputs = layer.forward(x)[0]
+    jacobian = layer.jacobian()[0]
+    proof = Proof(f"jacobian holds the derivatives of forward (1 row of {size}):\n  {layer!r}")
+    for i, output in enumerate(outputs):
+        for shift in filter(is_shift, output.free_symbols):
+            proof.entries.append(compare("s/shift", sp.Integer(0), sp.diff(output, shift)))
+        for k, entry in enumerate(x[0]):
+            proof.entries.append(compare(f"J_{{{i},{k}}}", sp.sympify(jacobian[i, k]), sp.diff(output, entry)))
     proof.seconds = time.perf_counter() - start
     return proof
 
@@ -152,7 +193,9 @@ def is_zero(expression: sp.Expr) -> bool:
         denominator = next(_denominators(expression), None)
         if denominator is None:
             return sp.expand(expression) == 0
-        term = next((term for term in denominator.args if term.is_Symbol), None)
+        # A term that is itself divided by would make the sum that replaces it a new denominator, and so on for ever.
+        divisors = {node.base for node in expression.atoms(sp.Pow) if node.base.is_Symbol and node.exp.is_negative}
+        term = next((term for term in denominator.args if term.is_Symbol and term not in divisors), None)
         if term is None:
             return sp.expand(sp.fraction(sp.together(expression))[0]) == 0
         total = sp.Dummy()
@@ -199,7 +242,8 @@ def _targets(batch: int, outputs: int) -> SymbolicArray:
     return t
 
 
-def _compare(name: str, written: sp.Expr, derivative: sp.Expr) -> Entry:
+def compare(name: str, written: sp.Expr, derivative: sp.Expr) -> Entry:
+    """Return the entry that says whether the two are equal, with a counter-example if one was found."""
     difference = written - derivative
     if is_zero(difference):
         return Entry(name, written, derivative, True)
