@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install data report html pdf test notebooks check-notebooks check-report constraints hooks cover clean
+.PHONY: help install data report html pdf test notebooks check-notebooks check-report constraints hooks cover experiments clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,5 +47,8 @@ hooks: $(INSTALLED)  ## let git run the quick checks before each commit
 cover: data  ## draw the picture of the landing page again
 	@$(RUN) -m mnistlab.experiments.cover book/assets
 
-clean:  ## remove what was built, and the outputs kept from running the notebooks
-	rm -rf _build
+experiments: data  ## run the long studies and store them in results/; STUDIES="NAME NAME" for some of them
+	@$(RUN) -m mnistlab.experiments.studies $(STUDIES)
+
+clean:  ## remove what was built and the outputs kept from running the notebooks, but not the runs of 'make experiments'
+	@[ ! -d _build ] || find _build -mindepth 1 -maxdepth 1 ! -name experiments -exec rm -rf {} +

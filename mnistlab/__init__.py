@@ -17,6 +17,7 @@ from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredErro
 from mnistlab.mnist import MNIST, DataError, load_mnist
 from mnistlab.network import Network
 from mnistlab.optimizers import SGD, Adam, Optimizer
+from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.schedules import Constant, Cosine, Step, WarmUp
 from mnistlab.training import EarlyStopping, Evaluation, History, TrainingDiverged, evaluate, fit, train_step
 
@@ -68,6 +69,7 @@ __all__ = [
     "fit",
     "load_mnist",
     "minibatches",
+    "multilayer_perceptron",
     "numerical_gradient",
     "one_hot",
     "split",

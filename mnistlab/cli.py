@@ -1,4 +1,4 @@
-"""The command line: data, train, evaluate, predict."""
+"""The command line: data, train, evaluate, predict, sweep, serve."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from mnistlab.atomic import write_atomically
 from mnistlab.checkpoint import CheckpointError
 from mnistlab.data import split, to_vectors
 from mnistlab.images import ImageError, from_drawing
-from mnistlab.initializers import LeCun
 from mnistlab.interop.files import FileFormatError, load_network, read_metadata, save_network
-from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
+from mnistlab.layers import ReLU, Sigmoid, Tanh
 from mnistlab.losses import SoftmaxCrossEntropy
 from mnistlab.mnist import DataError, load_mnist
 from mnistlab.network import Network
 from mnistlab.optimizers import SGD, Adam
+from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.schedules import Constant, Cosine, Step, WarmUp
 from mnistlab.training import TrainingDiverged, evaluate, fit
 
@@ -47,6 +48,13 @@ class OptimizerName(StrEnum):
 
     sgd = "sgd"
     adam = "adam"
+
+
+class Backend(StrEnum):
+    """Where the runs of a sweep are done."""
+
+    joblib = "joblib"
+    dask = "dask"
 
 
 class ScheduleName(StrEnum):
@@ -130,7 +138,9 @@ def train(
         aside = None
         if validation:
             x, y, *aside = split(x, y, validation, seed=seed)
-        network = Network(_layers(hidden or [300], activation, dropout), seed=seed)
+        kind = {Activation.relu: ReLU, Activation.sigmoid: Sigmoid, Activation.tanh: Tanh}[activation]
+        layers = multilayer_perceptron([28 * 28, *(hidden or [300]), 10], activation=kind, dropout=dropout)
+        network = Network(layers, seed=seed)
         loss = SoftmaxCrossEntropy(label_smoothing)
         usual = 0.1 if optimizer is OptimizerName.sgd else 0.001
         rate = usual if learning_rate is None else learning_rate
@@ -202,14 +212,67 @@ def predict(
         raise typer.Exit(1)
 
 
-def _layers(hidden: list[int], activation: Activation, dropout: float) -> list[Layer]:
-    kind = {Activation.relu: ReLU, Activation.sigmoid: Sigmoid, Activation.tanh: Tanh}[activation]
-    layers: list[Layer] = []
-    sizes = [28 * 28, *hidden]
-    for inputs, outputs in zip(sizes, hidden, strict=False):
-        layers += [Dense(inputs, outputs, initializer=None if kind is ReLU else LeCun()), kind()]
-        layers += [Dropout(dropout)] if dropout else []
-    return [*layers, Dense(sizes[-1], 10)]
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="YAML file: base, grid or random, seeds. See examples/sweep.yaml.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="CSV file for all epochs of all runs.", show_default="FILE's name + .csv"),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where what is done is kept, to go on from.", show_default="FILE's name + .runs"),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes.", show_default="as many as cores")] = None,
+    backend: Annotated[Backend, typer.Option(help="This machine's processes, or a Dask cluster.")] = Backend.joblib,
+    scheduler: Annotated[str | None, typer.Option(help="Address of the Dask scheduler, like tcp://host:8786.")] = None,
+) -> None:
+    """Train many networks, as a YAML file says, and name the best by validation accuracy.
+
+    A sweep that is interrupted goes on where it stopped when the same command is given again.
+    """
+    try:
+        from mnistlab.experiments.ranking import ranking_text
+        from mnistlab.experiments.sweep import SweepError
+        from mnistlab.experiments.sweep import sweep as run_sweep
+        from mnistlab.experiments.sweep_file import read_sweep_file
+    except ModuleNotFoundError as error:
+        print(f"mnistlab: sweeps need {error.name}: pip install 'mnistlab[experiments]'", file=sys.stderr)
+        raise typer.Exit(1) from error
+    with _plain_errors():
+        runs = read_sweep_file(file)
+        folder = folder or Path(f"{file.stem}.runs")
+        output = output or Path(f"{file.stem}.csv")
+        print(f"{len(runs)} runs, kept in {folder} as they are done", flush=True)
+        try:
+            frame = run_sweep(runs, folder, backend=backend, workers=workers, scheduler=scheduler)
+        except KeyboardInterrupt:
+            print("mnistlab: interrupted: the same command goes on where this one stopped", file=sys.stderr)
+            raise typer.Exit(130) from None
+        except SweepError as error:
+            raise ValueError(error) from error
+        write_atomically(output, lambda part: part.write(frame.to_csv(index=False).encode()))
+        print(ranking_text(frame))
+        print(f"all epochs of all runs are in {output}")
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", help="A network that 'mnistlab train' saved.", show_default="one that ships"),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes any that is free.")] = 8000,
+) -> None:
+    """Serve a page that reads pictures, a sketchpad at /draw, and an HTTP interface."""
+    try:
+        from mnistlab.app.server import serve as run_server
+    except ModuleNotFoundError as error:
+        print(f"mnistlab: the server needs {error.name}: pip install 'mnistlab[app]'", file=sys.stderr)
+        raise typer.Exit(1) from error
+    with _plain_errors():
+        run_server(model, host, port)
 
 
 def _schedule(name: ScheduleName, rate: float, warm_up: float) -> Constant | Cosine | Step | WarmUp:

@@ -123,6 +123,6 @@ def test_a_damaged_cache_is_mended_and_said_in_one_line(monkeypatch):
 
 def test_every_command_explains_itself():
     shown = runner.invoke(app, ["--help"]).stdout
-    for command in ("data", "train", "evaluate", "predict"):
+    for command in ("data", "train", "evaluate", "predict", "sweep"):
         assert command in shown
         assert runner.invoke(app, [command, "--help"]).exit_code == 0

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mnistlab.initializers import Initializer
-from mnistlab.layers import Dense, Layer, ReLU
+from mnistlab.layers import Dense, ReLU
 from mnistlab.losses import SoftmaxCrossEntropy
 from mnistlab.network import Network
+from mnistlab.perceptron import multilayer_perceptron
 
 __all__ = ["deep_network", "histograms", "scales"]
 
 
 def deep_network(initializer: Initializer, *, hidden: int = 10, width: int = 256, seed: int = 0) -> Network:
     """Return a network of ``hidden`` ReLU layers of one width between 784 pixels and 10 classes."""
-    sizes = [784, *[width] * hidden]
-    layers: list[Layer] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [Dense(inputs, outputs, initializer=initializer), ReLU()]
-    return Network([*layers, Dense(width, 10, initializer=initializer)], seed=seed)
+    return Network(multilayer_perceptron([784, *[width] * hidden, 10], initializer=initializer), seed=seed)
 
 
 def scales(network: Network, x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
