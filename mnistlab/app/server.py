@@ -1,0 +1,67 @@
+"""The whole application, and the process that serves it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from mnistlab.app.interface import create_interface
+from mnistlab.app.limits import Limits
+from mnistlab.app.recognizer import Recognizer
+from mnistlab.app.sketchpad import mount_sketchpad
+from mnistlab.app.weights import load_digits
+from mnistlab.network import Network
+
+__all__ = ["create_app", "serve"]
+
+GRACE_SECONDS = 5
+
+
+def create_app(network: Network | None = None, limits: Limits | None = None) -> FastAPI:
+    """Return the application: page, HTTP interface and sketchpad.
+
+    Parameters
+    ----------
+    network
+        From 784 pixels to ten digits; by default the one that ships with the package.
+    limits
+        What one client may ask.
+    """
+    network, limits = network or load_digits(), limits or Limits()
+    return mount_sketchpad(create_interface(network, limits), Recognizer(network, limits.pixels))
+
+
+def serve(model: str | Path | None = None, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve until a signal says stop; requests that are under way then get some seconds to end.
+
+    Parameters
+    ----------
+    model
+        A network's file; by default the one that ships with the package.
+    host, port
+        Where to listen; port 0 takes any that is free.
+
+    Raises
+    ------
+    OSError
+        If the model cannot be read, or the address is taken or not this machine's.
+    ValueError
+        If the model is no network for digits.
+    """
+    app = create_app(load_digits(model))
+    try:
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OverflowError:
+        raise ValueError(f"a port is a number from 0 to 65535, not {port}") from None
+    except OSError as error:
+        raise OSError(
+            f"cannot listen at {host}, port {port} ({error.strerror}): choose another with --port or --host"
+        ) from error
+    with listening:
+        shown = f"[{host}]" if ":" in host else host
+        print(f"serving at http://{shown}:{listening.getsockname()[1]}/ (stop with Ctrl+C)", flush=True)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, server_header=False)
+        uvicorn.Server(config).run(sockets=[listening])
