@@ -1,0 +1,97 @@
+"""Is one way of training better than another? Comparisons that pair what can be paired: seeds, and images."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["Difference", "PairedAnswers", "compare_answers", "paired_difference"]
+
+
+class Difference(NamedTuple):
+    """Mean of the differences, and the interval that holds the true mean at the level asked for."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class PairedAnswers(NamedTuple):
+    """Answers of one network more right than those of the other, summed over seeds, and how surprising that is.
+
+    ``p_value`` is the probability of a difference at least as large if both ways of training were equally good.
+    """
+
+    first_more: int
+    second_more: int
+    p_value: float
+
+
+def paired_difference(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Difference:
+    """Compare two ways of training over seeds; the difference is ``second - first``.
+
+    Pairs with the same seed share their first weights and the order of images, and all share the validation images, so
+    that what is common to both cancels. The interval is Student's for the mean of the differences.
+
+    Parameters
+    ----------
+    first, second
+        Results of shape (seeds,), seed by seed in one order.
+    level
+        Of the interval.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or there are fewer than two seeds, which show no spread.
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(f"results must be paired seed by seed, and have the shapes {first.shape} and {second.shape}")
+    if first.size < 2:
+        raise ValueError("an interval needs at least two seeds: one shows no spread")
+    difference = second - first
+    mean = difference.mean()
+    half = stats.t.ppf((1 + level) / 2, first.size - 1) * difference.std(ddof=1) / np.sqrt(first.size)
+    return Difference(float(mean), float(mean - half), float(mean + half))
+
+
+def compare_answers(first_right: np.ndarray, second_right: np.ndarray) -> PairedAnswers:
+    r"""Compare two ways of training on the same images, over all seeds together, by an exact test.
+
+    For image i let :math:`d_i` be how many seeds are right with the second way, minus how many are with the first. If
+    both ways are equally good, each :math:`d_i` is as likely to have the other sign, whatever the seeds have in common
+    on that image. The test compares :math:`|\sum_i d_i|` with its exact distribution under random signs. For one seed
+    it is McNemar's (1947) test.
+
+    Parameters
+    ----------
+    first_right, second_right
+        Whether each network is right, booleans of shape (seeds, N), or (N,) for one seed.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or are neither of the two.
+    """
+    first, second = (np.atleast_2d(np.asarray(right, bool)) for right in (first_right, second_right))
+    if first.ndim != 2 or first.shape != second.shape:
+        raise ValueError(f"answers must be for the same seeds and images, not of shapes {first.shape}, {second.shape}")
+    d = second.sum(axis=0) - first.sum(axis=0)
+    positive, negative = int(d[d > 0].sum()), int(-d[d < 0].sum())
+    return PairedAnswers(negative, positive, _two_sided(np.bincount(np.abs(d)), abs(positive - negative)))
+
+
+def _two_sided(counts: np.ndarray, reached: int) -> float:
+    """Return P(|Σ ± k| ≥ reached) where each of ``counts[k]`` terms of size k has a random sign."""
+    if reached == 0:
+        return 1.0
+    mass = np.ones(1)  # of the sum; the middle entry is that of 0
+    for size, count in enumerate(counts):
+        if size and count:
+            ways = np.zeros(2 * size * count + 1)
+            ways[:: 2 * size] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
+            mass = np.convolve(mass, ways)
+    return float(2 * mass[len(mass) // 2 + reached :].sum())
