@@ -181,7 +181,7 @@ class Softmax(Layer):
         return self.s * (ds - np.sum(ds * self.s, axis=1, keepdims=True))
 
     def jacobian(self) -> np.ndarray:
-        """Return ``diag(s) - s sᵀ`` of each row of the last forward pass, shape (N, K, K) (:eq:`eq-softmax-jacobian`)."""
+        """Return ``diag(s) - s sᵀ`` of each row of the last forward pass, (N, K, K) (:eq:`eq-softmax-jacobian`)."""
         s = self.s
         return s[:, :, None] * np.eye(s.shape[1], dtype=s.dtype) - s[:, :, None] * s[:, None, :]
 

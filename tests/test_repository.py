@@ -13,6 +13,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mnistlab.experiments import results
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -411,3 +413,12 @@ def test_the_results_in_the_readme_are_those_of_the_stored_run():
         # Another processor rounds otherwise: what was written down holds to within a fifth of the spread over seeds.
         assert abs(float(mean) - float(stored[name][1])) <= float(deviation) / 5
         assert float(deviation) == pytest.approx(float(stored[name][2]), rel=0.2)
+
+
+@pytest.mark.parametrize(("study", "hidden", "epochs"), [("generalization", "300", 20), ("augmentation", "800", 40)])
+def test_the_accuracies_in_the_readme_are_those_that_are_stored(study, hidden, epochs):
+    runs = results.read(study)
+    tested = runs[runs["test_accuracy"].notna() & (runs["hidden"] == hidden) & (runs["epochs"] == epochs)]
+    accuracy = 100 * tested["test_accuracy"]
+    row = f"{accuracy.mean():.2f} ± {accuracy.std():.2f} | {len(tested)} |"
+    assert re.search(rf"^\| 784-{hidden}-10.*{re.escape(row)}$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
