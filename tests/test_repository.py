@@ -360,6 +360,11 @@ secret
 \end{sphinxuseclass}
 \end{sphinxuseclass}
 between
+\begin{equation*}
+\begin{split}\begin{tabular}{l}
+wide
+\end{tabular}\end{split}
+\end{equation*}
 \begin{sphinxadmonition}{note}
 \sphinxAtStartPar
 Proof. It is.
@@ -393,6 +398,7 @@ def test_the_pdf_is_numbered_as_the_pages_and_hides_what_they_hide():
     assert re.search(r"secnumdepth\}\{2\}\\addcontentsline\{toc\}\{part\}\{A part\}\n\\chapter\{One\}", text)
     assert re.search(r"secnumdepth\}\{-1\}\\addcontentsline\{toc\}\{part\}\{Appendix\}\n\\chapter\{Sources\}", text)
     assert "\\begin{reportproof}. It is.\n\\end{reportproof}" in text
+    assert "\\reporttable{\\begin{tabular}{l}\nwide\n\\end{tabular}}" in text and "equation" not in text
     assert "kept" in text
     assert "dropped" not in text
     assert text.count(r"\begin{sphinxuseclass}") == text.count(r"\end{sphinxuseclass}")

@@ -9,6 +9,10 @@ CELL_INPUT = re.compile(r"\\begin\{sphinxuseclass\}\{cell_input\}.*?\\end\{sphin
 PROOF = re.compile(
     r"\\begin\{sphinxadmonition\}\{note\}\n\\sphinxAtStartPar\nProof(.*?)\\end\{sphinxadmonition\}", re.DOTALL
 )
+TABLE = re.compile(
+    r"\\begin\{equation\*\}\n\\begin\{split\}(\\begin\{tabular\}.*?\\end\{tabular\})\\end\{split\}\n\\end\{equation\*\}",
+    re.DOTALL,
+)
 FOOTNOTE = re.compile(r"%\n\\begin\{footnote\}.*?\\end\{footnote\}", re.DOTALL)
 
 
@@ -16,6 +20,7 @@ def for_print(text: str, contents: Mapping) -> str:
     """Return Sphinx's LaTeX as it should be typeset; ``contents`` is what _toc.yml holds."""
     text = number_chapters(text, contents)
     text = drop_hidden_code(text)
+    text = TABLE.sub(r"\\begin{center}\n\\reporttable{\1}\n\\end{center}", text)
     text = PROOF.sub(r"\\begin{reportproof}\1\\end{reportproof}", text)
     body, begin, end = text.partition(r"\begin{sphinxthebibliography}")
     return body + begin + FOOTNOTE.sub("", end)  # entries show their addresses themselves

@@ -1,0 +1,181 @@
+// What mnistlab does with a drawing and with an image, in a page: from_drawing for black ink on white paper, and the
+// forward pass of a network. Nothing here touches the page.
+function digitReader(network) {
+  "use strict";
+  const { paper, field, box, faintest, full, layers, parameters } = network;
+
+  // ---- weights --------------------------------------------------------------------------------------------------
+
+  function half(bits) {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    return sign * (exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction);
+  }
+
+  const bytes = atob(parameters);
+  const values = new Float32Array(bytes.length / 2);
+  for (let i = 0; i < values.length; i++) {
+    values[i] = half(bytes.charCodeAt(2 * i) | (bytes.charCodeAt(2 * i + 1) << 8));
+  }
+
+  // ---- the network ----------------------------------------------------------------------------------------------
+
+  let position = 0;
+  function take(size) {
+    position += size;
+    return values.subarray(position - size, position);
+  }
+
+  function dense(layer) {
+    const W = take(layer.inputs * layer.outputs); // row by row
+    const b = layer.bias ? take(layer.outputs) : new Float32Array(layer.outputs);
+    return (x) => {
+      const z = Float64Array.from(b);
+      for (let i = 0; i < x.length; i++) {
+        if (x[i] === 0) continue; // most of an image is paper
+        const row = i * z.length;
+        for (let k = 0; k < z.length; k++) z[k] += x[i] * W[row + k];
+      }
+      return z;
+    };
+  }
+
+  function softmax(x) {
+    const largest = x.reduce((a, b) => Math.max(a, b));
+    const e = x.map((value) => Math.exp(value - largest));
+    const sum = e.reduce((a, b) => a + b);
+    return e.map((value) => value / sum);
+  }
+
+  const kinds = {
+    Dense: dense,
+    ReLU: () => (x) => x.map((value) => Math.max(value, 0)),
+    Sigmoid: () => (x) => x.map((value) => (1 + Math.tanh(value / 2)) / 2),
+    Tanh: () => (x) => x.map(Math.tanh),
+    Softmax: () => softmax,
+    Dropout: () => (x) => x, // drops in training only
+  };
+  const passes = layers.map((layer) => [layer.type, kinds[layer.type](layer)]);
+
+  // Grey values 0…255 of an image; returns the ten probabilities, and what each hidden activation gives.
+  function read(image) {
+    let x = new Float64Array(image.length);
+    for (let i = 0; i < x.length; i++) x[i] = image[i] / 255;
+    const hidden = [];
+    for (const [type, pass] of passes) {
+      x = pass(x);
+      if (type === "ReLU" || type === "Sigmoid" || type === "Tanh") hidden.push(x);
+    }
+    return { probabilities: passes[passes.length - 1][0] === "Softmax" ? x : softmax(x), hidden: hidden };
+  }
+
+  // ---- the image ------------------------------------------------------------------------------------------------
+
+  const clip = (value, low, high) => Math.min(Math.max(value, low), high);
+
+  // To the even number where two are equally near, as Python rounds: 2.5 becomes 2.
+  function round(value) {
+    const below = Math.floor(value);
+    const rest = value - below;
+    return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
+  }
+
+  const boxFilter = (x) => (x > -0.5 && x <= 0.5 ? 1 : 0);
+  function cubic(x) {
+    const t = Math.abs(x);
+    if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
+    return t < 2 ? ((-0.5 * t + 2.5) * t - 4) * t + 2 : 0;
+  }
+
+  // Weights with which numbers in a row are mixed when there shall be more or fewer, as Pillow mixes them: for each
+  // new number the first old one, and weights from there on.
+  function mixture(from, to) {
+    const scale = from / to;
+    const [filter, reach] = scale >= 1 ? [boxFilter, 0.5] : [cubic, 2];
+    const wide = Math.max(scale, 1);
+    return Array.from({ length: to }, (_, place) => {
+      const centre = (place + 0.5) * scale;
+      const first = Math.max(0, Math.trunc(centre - reach * wide + 0.5));
+      const end = Math.min(from, Math.trunc(centre + reach * wide + 0.5));
+      const weights = [];
+      for (let i = first; i < end; i++) weights.push(filter((i - centre + 0.5) / wide));
+      const sum = weights.reduce((a, b) => a + b);
+      return [first, weights.map((weight) => weight / sum)];
+    });
+  }
+
+  // Plain loops here and below: all of this happens at each movement of the pen.
+  function resized(values, height, width, newHeight, newWidth) {
+    const across = new Float32Array(height * newWidth);
+    mixture(width, newWidth).forEach(([first, weights], x) => {
+      for (let y = 0; y < height; y++) {
+        let sum = 0;
+        for (let i = 0; i < weights.length; i++) sum += weights[i] * values[y * width + first + i];
+        across[y * newWidth + x] = sum;
+      }
+    });
+    const result = new Float32Array(newHeight * newWidth);
+    mixture(height, newHeight).forEach(([first, weights], y) => {
+      for (let x = 0; x < newWidth; x++) {
+        let sum = 0;
+        for (let i = 0; i < weights.length; i++) sum += weights[i] * across[(first + i) * newWidth + x];
+        result[y * newWidth + x] = sum;
+      }
+    });
+    return result;
+  }
+
+  function centred(small, height, width) {
+    let mass = 0;
+    let down = 0;
+    let right = 0;
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const value = small[y * width + x];
+        mass += value;
+        down += value * y;
+        right += value * x;
+      }
+    }
+    const top = clip(round(field / 2 - down / mass), 0, field - height);
+    const left = clip(round(field / 2 - right / mass), 0, field - width);
+    const image = new Uint8Array(field * field);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) image[(top + y) * field + left + x] = round(255 * small[y * width + x]);
+    }
+    return image;
+  }
+
+  const inks = Float32Array.from({ length: 256 }, (_, grey) => {
+    return clip(((255 - grey) / 255 - faintest) / (full - faintest), 0, 1);
+  });
+
+  // The image of a sheet of paper × paper pixels, grey on white, each as red, green, blue, opacity: as MNIST would hold
+  // it, or null if there is nothing on the paper.
+  function see(rgba) {
+    let [top, bottom, left, right] = [paper, -1, paper, -1];
+    for (let y = 0; y < paper; y++) {
+      for (let x = 0; x < paper; x++) {
+        if (inks[rgba[4 * (y * paper + x)]] <= 0.5) continue;
+        if (bottom < 0) top = y;
+        bottom = y;
+        if (x < left) left = x;
+        if (x > right) right = x;
+      }
+    }
+    if (bottom < 0) return null;
+    const [height, width] = [bottom - top + 1, right - left + 1];
+    const digit = new Float32Array(height * width);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) digit[y * width + x] = inks[rgba[4 * ((top + y) * paper + left + x)]];
+    }
+    const scale = box / Math.max(height, width);
+    const [newHeight, newWidth] = [height, width].map((side) => Math.max(1, round(side * scale)));
+    const small = resized(digit, height, width, newHeight, newWidth);
+    const largest = small.reduce((a, b) => Math.max(a, b));
+    return centred(small.map((value) => clip(value / largest, 0, 1)), newHeight, newWidth);
+  }
+
+  return { read: read, see: see };
+}

@@ -1,0 +1,171 @@
+"""A pad in a notebook or a page: draw a digit, and see what a network makes of it, with no server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from importlib.resources import files
+from io import BytesIO
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
+
+from mnistlab.data import to_vectors
+from mnistlab.experiments.style import COLOURS, GREY
+from mnistlab.images import from_drawing
+from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, WORKING_SIZE
+from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.network import Network
+
+__all__ = ["DigitPad", "example"]
+
+LAYERS = (Dense, ReLU, Sigmoid, Tanh, Softmax, Dropout)
+PAPER, PEN = WORKING_SIZE, 20
+"""Pixels across the paper, which needs no shrinking then, and across the pen."""
+
+MOST_BYTES = 1_000_000
+"""Of the page that a pad may take."""
+
+_TURNS = np.linspace(0, 1, 25)
+EXAMPLE = [
+    [(76, 84), *zip(124 - 48 * np.cos(3.5 * _TURNS), 88 - 40 * np.sin(3.5 * _TURNS), strict=True), (88, 196)],
+    [(88, 196), (184, 196)],
+]
+"""Strokes that draw a 2: places of the pen on the paper."""
+
+
+class DigitPad:
+    """Paper on which a reader draws a digit, and sees at once what a network makes of it.
+
+    In a page it is HTML that needs no server and nothing from outside: the weights are in it, as float16. Shown are the
+    ten probabilities, the image that the network sees, made as :func:`mnistlab.images.from_drawing` makes it, and the
+    activations of the hidden layers. In print a picture stands in its place. Several pads may stand on a page.
+
+    Parameters
+    ----------
+    network
+        From 784 pixels in 0…1 to ten digits; it ends in Dense or Softmax. Later changes of it do not show.
+
+    Raises
+    ------
+    TypeError
+        If it is no network, or a layer is of a kind that the page does not know.
+    ValueError
+        If it does not lead from 784 to 10, ends in another layer, holds numbers that float16 cannot, or would take
+        more than 1 MB of the page.
+    """
+
+    def __init__(self, network: Network):
+        _check(network)
+        self.layers = network.config()
+        self.parameters = network.parameters.astype("<f2")
+        if self._parts_size() > MOST_BYTES:
+            raise ValueError(
+                f"a pad takes up to {MOST_BYTES / 1e6:g} MB of a page, and {network.parameters.size:,} parameters need "
+                f"{self._parts_size() / 1e6:.2f} MB: show a smaller network"
+            )
+
+    def network(self) -> Network:
+        """Return a network with the weights that the page has."""
+        kinds = {kind.__name__: kind for kind in LAYERS}
+        plain = [dict(layer) for layer in self.layers]
+        network = Network([kinds[layer.pop("type")](**layer) for layer in plain])
+        network.parameters[...] = self.parameters
+        return network
+
+    def figure(self) -> Figure:
+        """Draw the pad with an example on it, and what the network makes of it."""
+        drawing = example()
+        image, network = from_drawing(drawing), self.network()
+        probabilities = network.predict_proba(to_vectors(image[None]))[0]
+        figure = Figure(figsize=(7, 2.7), layout="compressed")
+        paper, seen, chances = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
+        paper.imshow(drawing, cmap="gray", vmin=0, vmax=255)
+        paper.set_title("the paper", fontsize=10)
+        seen.imshow(image, cmap="gray", vmin=0, vmax=255)
+        seen.set_title(f"as the network sees it, {FIELD} × {FIELD}", fontsize=10)
+        for axes in (paper, seen):
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set(visible=True, color=GREY)
+        chances.barh(range(10), probabilities, color=COLOURS[0])
+        chances.set(yticks=range(10), xlim=(0, 1), xlabel="probability", ylabel="digit")
+        chances.invert_yaxis()
+        return figure
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str | bytes]:
+        drawing = BytesIO()
+        self.figure().savefig(drawing, format="pdf", metadata={"CreationDate": None})
+        return {"text/html": self._repr_html_(), "application/pdf": drawing.getvalue(), "text/plain": repr(self)}
+
+    def _repr_html_(self) -> str:
+        start = {
+            "layers": self.layers,
+            "paper": PAPER,
+            "pen": PEN,
+            "field": FIELD,
+            "box": BOX,
+            "faintest": FAINTEST,
+            "full": FULL,
+            "example": [np.round(stroke, 1).tolist() for stroke in EXAMPLE],
+            "parameters": base64.b64encode(self.parameters.tobytes()).decode(),
+        }
+        text = json.dumps(start)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        style, reader, pad = (_asset(name) for name in ("digit_pad.css", "digit_reader.js", "digit_pad.js"))
+        # Names live inside the function. Pads that hold the same network share a mark: each starts those not started.
+        return (
+            f"<style>\n{style}</style>\n"
+            f'<div class="mnistlab-pad" data-pad="{digest}" role="group" aria-label="{html.escape(repr(self))}">'
+            "<noscript>This pad needs JavaScript.</noscript></div>\n"
+            f"<script>\n(() => {{\n{reader}{pad}const network = {text};\n"
+            f"""for (const root of document.querySelectorAll('[data-pad="{digest}"]:not([data-started])')) {{\n"""
+            '  root.setAttribute("data-started", "");\n'
+            "  digitPad(root, network, digitReader);\n"
+            "}\n})();\n</script>"
+        )
+
+    def _parts_size(self) -> int:
+        names = ("digit_pad.css", "digit_reader.js", "digit_pad.js")
+        return -(-self.parameters.nbytes // 3) * 4 + sum(len(_asset(name).encode()) for name in names) + 4096
+
+    def __repr__(self) -> str:
+        sizes = [str(layer["inputs"]) for layer in self.layers if layer["type"] == "Dense"]
+        return f"DigitPad: draw a digit, read by a network {'-'.join([*sizes, '10'])}"
+
+
+def example() -> Image.Image:
+    """Return the drawing with which a pad shows what it is for: a grey Pillow image, black on white."""
+    fine = 4  # Pillow's lines have hard edges, a browser's soft ones
+    image = Image.new("L", (fine * PAPER, fine * PAPER), 255)
+    draw = ImageDraw.Draw(image)
+    for stroke in EXAMPLE:
+        points = [(fine * x, fine * y) for x, y in stroke]
+        draw.line(points, 0, fine * PEN)
+        for x, y in points:
+            reach = fine * PEN / 2
+            draw.ellipse((x - reach, y - reach, x + reach, y + reach), 0)
+    return image.resize((PAPER, PAPER), Image.Resampling.BOX)
+
+
+def _check(network: Network) -> None:
+    if not isinstance(network, Network):
+        raise TypeError(f"a pad shows a Network, not {network!r}")
+    unknown = [layer for layer in network.layers if type(layer) not in LAYERS]
+    if unknown:
+        known = ", ".join(kind.__name__ for kind in LAYERS)
+        raise TypeError(f"a pad knows the layers {known}, and not {unknown[0]!r}")
+    sizes = network.input_size, network.output_size
+    if sizes != (FIELD * FIELD, 10):
+        raise ValueError(f"a pad needs a network from 784 pixels to 10 digits, not from {sizes[0]} to {sizes[1]}")
+    if not isinstance(network.layers[-1], Dense | Softmax):
+        raise ValueError(f"a pad shows probabilities, so the network must end in Dense or Softmax, not {network!r}")
+    largest = float(np.abs(network.parameters).max())
+    if not largest <= float(np.finfo(np.float16).max):  # NaN fails too
+        raise ValueError(f"a pad keeps weights as float16, which holds finite numbers up to 65,504, not {largest:g}")
+
+
+def _asset(name: str) -> str:
+    return files("mnistlab.app").joinpath("assets", name).read_text(encoding="utf-8")
