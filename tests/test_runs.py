@@ -305,12 +305,12 @@ def test_divergence_is_a_result(data):
 
 
 def test_the_same_images_are_put_aside_for_all_seeds(data):
-    parts = [runs._prepared(dataclasses.replace(SMALL, seed=seed, train_size=50), data) for seed in (0, 1)]
+    parts = [runs.prepared(dataclasses.replace(SMALL, seed=seed, train_size=50), data) for seed in (0, 1)]
     assert np.array_equal(parts[0].validation[0], parts[1].validation[0])
     assert not np.array_equal(parts[0].x, parts[1].x)
     held = {row.tobytes() for row in parts[0].validation[0]}
     assert len(held) == 100 and not held & {row.tobytes() for part in parts for row in part.x}
-    assert runs._prepared(dataclasses.replace(SMALL, validation=0), data).validation is None
+    assert runs.prepared(dataclasses.replace(SMALL, validation=0), data).validation is None
 
 
 @given(st.integers(1, 200), st.integers(0, 5))

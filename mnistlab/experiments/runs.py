@@ -28,7 +28,7 @@ from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.schedules import Constant, Cosine, Step, WarmUp
 from mnistlab.training import EarlyStopping, TrainingDiverged, evaluate, fit
 
-__all__ = ["Run", "train", "train_run"]
+__all__ = ["Prepared", "Run", "prepared", "train", "train_run"]
 
 ACTIVATIONS: dict[str, Callable[[], Layer] | None] = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh, "linear": None}
 LOSSES = ("softmax_cross_entropy", "cross_entropy", "squared_error")
@@ -284,7 +284,7 @@ def train(
     ValueError
         If there are fewer images than the run wants.
     """
-    part = _prepared(run, data)
+    part = prepared(run, data)
     loss = SoftmaxCrossEntropy() if run.loss_function == "softmax_cross_entropy" else run._loss()
     network = run.network(part.x.shape[1])
     fixed = run.columns() | {"train_size": len(part.x), "parameters": network.parameters.size}
@@ -353,8 +353,12 @@ _MEASURED = (
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What a run trains and is measured on: rows of pixels, and labels."""
+class Prepared:
+    """What a run trains and is measured on.
+
+    ``x`` and ``y`` are for training: rows of pixels, shape (N, 784), float32 from 0 to 1, and labels, shape (N,).
+    ``validation`` and ``test`` are such pairs; ``validation`` is None in a run that puts no images aside.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -365,7 +369,21 @@ class _Part:
 _lock = Lock()  # workers of a cluster may run in threads, and all of them want the data at once
 
 
-def _prepared(run: Run, data: MNIST | None) -> _Part:
+def prepared(run: Run, data: MNIST | None = None) -> Prepared:
+    """Return the images of a run: divided, deskewed if it wants them so, as many as it wants.
+
+    Parameters
+    ----------
+    run
+        The configuration.
+    data
+        As that of :func:`train`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer images than the run wants.
+    """
     if data is None:
         with _lock:
             arrays = _mnist_arrays(run.deskew)
@@ -381,7 +399,7 @@ def _prepared(run: Run, data: MNIST | None) -> _Part:
             raise ValueError(f"train_size is {run.train_size}, but there are only {len(x)} images to train on")
         chosen = _subset(y, run.train_size, run.seed)
         x, y = x[chosen], y[chosen]
-    return _Part(x, y, aside, tuple(test))
+    return Prepared(x, y, aside, tuple(test))
 
 
 @lru_cache(maxsize=2)  # 220 MB each: with and without deskewing

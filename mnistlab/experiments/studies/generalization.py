@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnistlab.experiments import results
 from mnistlab.experiments.provenance import COLUMNS
-from mnistlab.experiments.runs import Run, _prepared, train
+from mnistlab.experiments.runs import Run, prepared, train
 from mnistlab.experiments.sweep import sweep, with_seeds
 
 __all__ = [
@@ -122,7 +122,7 @@ def train_and_answer(run: Run) -> pd.DataFrame:
     the test images in a run that looks at them, else of the validation images in the order of the split.
     """
     network, frame = train(run)
-    part = _prepared(run, None)
+    part = prepared(run)
     x, y = part.test if run.test else part.validation
     wrong = np.flatnonzero(network.predict(x) != y)
     frame["wrong"] = ""
@@ -132,7 +132,7 @@ def train_and_answer(run: Run) -> pd.DataFrame:
 
 def training_images(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Return what a run learns from: rows of pixels, shape (N, 784), and labels, shape (N,)."""
-    part = _prepared(run, None)
+    part = prepared(run)
     return part.x, part.y
 
 
