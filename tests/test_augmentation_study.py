@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mnistlab.experiments import augmentation_figures, ladder, results
 from mnistlab.experiments.committee import Ballots, subset_accuracies
-from mnistlab.experiments.runs import Run
+from mnistlab.experiments.runs import Run, prepared
 from mnistlab.experiments.studies import augmentation as study
 from mnistlab.experiments.sweep import with_seeds
 
@@ -100,13 +100,14 @@ def test_answers_are_those_of_the_network(tiny, change):
     probabilities = study.decode_probabilities(row["answers"])
     assert probabilities.shape == (10_000, 10)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    _, labels = study._images(run.validation, run.deskew, run.test)
+    _, labels = prepared(run).test
     np.testing.assert_array_equal(np.flatnonzero(probabilities.argmax(axis=1) != labels), wrong)
 
 
 def test_answers_about_other_images_are_noticed(tiny, monkeypatch):
-    x, y = study._images(tiny.validation, tiny.deskew, tiny.test)
-    monkeypatch.setattr(study, "_images", lambda *_: (x[::-1], y))
+    part = prepared(tiny)
+    x, y = part.validation
+    monkeypatch.setattr(study, "prepared", lambda _: replace(part, validation=(x[::-1], y)))
     with pytest.raises(RuntimeError, match="do not make an accuracy"):
         study.train_and_answer(tiny)
 
@@ -129,7 +130,7 @@ def test_what_is_stored_can_be_read_back(tiny, monkeypatch, tmp_path):
     measured += [stored.loc[run.key, "test_accuracy"] for run in runs[1:]]
     np.testing.assert_allclose(right.mean(axis=1), measured, atol=1e-6)
     votes = study.ballots(folder=tmp_path)
-    _, labels = study._images(0, False, True)
+    _, labels = prepared(final).test
     np.testing.assert_array_equal(votes.answers == labels, right[1:])
     assert set(votes.images) == set(np.flatnonzero(votes.answers[0] != votes.answers[1]))
     with pytest.raises(ValueError, match="is not among the stored runs"):
@@ -139,17 +140,24 @@ def test_what_is_stored_can_be_read_back(tiny, monkeypatch, tmp_path):
 def test_the_test_images_are_kept_for_the_end():
     runs = study.all_runs()
     finals = [run for run in runs if run.test]
-    assert finals == with_seeds([study.FINAL], study.FINAL_SEEDS)
+    assert finals == with_seeds([study.FINAL, study.STRAIGHT_FINAL], study.FINAL_SEEDS)
     assert all(run.validation == 10_000 for run in runs if not run.test)
     assert replace(study.FINAL, validation=10_000, test=False) == study.CANDIDATES[study.CHOSEN]
+    chosen = study.STRAIGHT_CANDIDATES[study.STRAIGHT_CHOSEN]
+    assert replace(study.STRAIGHT_FINAL, validation=10_000, test=False) == chosen
+    assert all(run.augmentation is None for run in study.STRAIGHT_CANDIDATES.values())
     assert len({run.key for run in runs}) == len(runs)
 
 
 def test_stored_results_say_what_was_chosen():
     stored = results.read(study.NAME).set_index("key")
-    accuracies = {name: stored.loc[run.key, "final_validation_accuracy"] for name, run in study.CANDIDATES.items()}
-    assert max(accuracies, key=accuracies.get) == study.CHOSEN
-    finals = with_seeds([study.FINAL], study.FINAL_SEEDS)
+    for candidates, chosen in (
+        (study.CANDIDATES, study.CHOSEN),
+        (study.STRAIGHT_CANDIDATES, study.STRAIGHT_CHOSEN),
+    ):
+        accuracies = {name: stored.loc[run.key, "final_validation_accuracy"] for name, run in candidates.items()}
+        assert max(accuracies, key=accuracies.get) == chosen
+    finals = with_seeds([study.FINAL, study.STRAIGHT_FINAL], study.FINAL_SEEDS)
     right = study.right_answers(finals)
     np.testing.assert_allclose(right.mean(axis=1), stored.loc[[run.key for run in finals], "test_accuracy"], atol=1e-6)
     assert (study.ballots().answers >= 0).all()
