@@ -227,16 +227,6 @@ def test_it_stops_when_it_is_told_to(server):
         assert "own" not in complaints, complaints
 
 
-def test_the_space_serves(tmp_path, eight):
-    command = [sys.executable, str(ROOT / "deploy" / "space" / "app.py")]
-    space = Server(tmp_path, command, PORT="0")
-    try:
-        assert httpx.post(f"{space.address}predict", files={"file": eight}, timeout=60).json()["digit"] == 8
-        assert httpx.get(f"{space.address}draw/", timeout=60).status_code == 200
-    finally:
-        space.stop(signal.SIGINT)
-
-
 def test_a_load_run_measures_and_finds_no_errors():
     command = [sys.executable, str(ROOT / "benchmarks" / "server.py"), "--requests", "40", "--clients", "4", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

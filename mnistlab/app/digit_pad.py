@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from mnistlab.data import to_vectors
+from mnistlab.devices import to_host
 from mnistlab.experiments.style import COLOURS, GREY
 from mnistlab.images import from_drawing
 from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, WORKING_SIZE
@@ -61,7 +62,7 @@ class DigitPad:
     def __init__(self, network: Network):
         _check(network)
         self.layers = network.config()
-        self.parameters = network.parameters.astype("<f2")
+        self.parameters = to_host(network.parameters).astype("<f2")
         if self._parts_size() > MOST_BYTES:
             raise ValueError(
                 f"a pad takes up to {MOST_BYTES / 1e6:g} MB of a page, and {network.parameters.size:,} parameters need "

@@ -29,7 +29,12 @@ class Limits:
     at_once
         Pictures read at the same time.
     sending_seconds, reading_seconds
-        How long a client may take to send a request, and how long its pictures may take to be read, queue included.
+        How long a client may take to send pictures, and how long these may take to be read, queue included.
+    connections
+        Open at the same time, whatever they do; one more is asked to come again later.
+    arriving_seconds
+        How long a connection may take to send any request, headers included; longer than ``sending_seconds`` twice
+        over, since what is sent too late or too large is taken for that time again and thrown away.
     """
 
     file_bytes: int = 8 * MEBIBYTE
@@ -40,3 +45,5 @@ class Limits:
     at_once: int = 2
     sending_seconds: float = 30.0
     reading_seconds: float = 30.0
+    connections: int = 256
+    arriving_seconds: float = 75.0

@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from mnistlab.app.connections import connections
 from mnistlab.app.interface import create_interface
 from mnistlab.app.limits import Limits
 from mnistlab.app.recognizer import Recognizer
@@ -51,7 +52,8 @@ def serve(model: str | Path | None = None, host: str = "127.0.0.1", port: int = 
     ValueError
         If the model is no network for digits.
     """
-    app = create_app(load_digits(model))
+    limits = Limits()
+    app = create_app(load_digits(model), limits)
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OverflowError:
@@ -63,5 +65,12 @@ def serve(model: str | Path | None = None, host: str = "127.0.0.1", port: int = 
     with listening:
         shown = f"[{host}]" if ":" in host else host
         print(f"serving at http://{shown}:{listening.getsockname()[1]}/ (stop with Ctrl+C)", flush=True)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, server_header=False)
+        config = uvicorn.Config(
+            app,
+            http=connections(limits),
+            ws="none",
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            server_header=False,
+        )
         uvicorn.Server(config).run(sockets=[listening])

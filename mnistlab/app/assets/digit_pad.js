@@ -42,8 +42,10 @@ function digitPad(root, network, digitReader) {
 
   // Their layout is no table's, so that browsers need to be told that they are one.
   const right = add(columns, "div", { class: "result" });
-  const table = add(right, "table", { role: "table" });
-  add(table, "caption", { role: "caption" }, "Probability of each digit");
+  // A table with roles may hold nothing but rows, so its name is a label and the caption is for the eyes.
+  const title = "Probability of each digit";
+  const table = add(right, "table", { role: "table", "aria-label": title });
+  add(table, "caption", { "aria-hidden": "true" }, title);
   const body = add(table, "tbody", { role: "rowgroup" });
   const bars = Array.from({ length: 10 }, (_, digit) => {
     const row = add(body, "tr", { role: "row" });
