@@ -9,7 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from mnistlab.checkpoint import CheckpointError
+from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.data import minibatches, one_hot, split, to_vectors
+from mnistlab.devices import DeviceError
 from mnistlab.gradcheck import check_direction, check_gradients, numerical_gradient
 from mnistlab.initializers import Glorot, He, LeCun, Normal, Uniform
 from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
@@ -25,10 +27,14 @@ __version__ = "0.1.0"
 
 _FROM_ROOMS = {
     "FileFormatError": "mnistlab.interop.files",
+    "from_keras": "mnistlab.interop.keras_models",
+    "load_keras": "mnistlab.interop.keras_models",
     "load_network": "mnistlab.interop.files",
     "load_weights_json": "mnistlab.interop.files",
+    "save_keras": "mnistlab.interop.keras_models",
     "save_network": "mnistlab.interop.files",
     "save_weights_json": "mnistlab.interop.files",
+    "to_keras": "mnistlab.interop.keras_models",
 }
 
 __all__ = [
@@ -37,10 +43,12 @@ __all__ = [
     "Adam",
     "CheckpointError",
     "Constant",
+    "Conv2D",
     "Cosine",
     "CrossEntropy",
     "DataError",
     "Dense",
+    "DeviceError",
     "Dropout",
     "EarlyStopping",
     "Evaluation",
@@ -50,6 +58,7 @@ __all__ = [
     "Layer",
     "LeCun",
     "Loss",
+    "MaxPool2D",
     "Network",
     "Normal",
     "Optimizer",

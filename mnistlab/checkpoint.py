@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mnistlab.atomic import write_atomically
+from mnistlab.devices import to_host
 from mnistlab.network import Network
 from mnistlab.optimizers import Optimizer
 
@@ -43,9 +44,9 @@ class Checkpoint:
     ) -> None:
         """Write the state after an epoch; ``best`` are the best parameters so far, if anybody keeps them."""
         header = {"format": FORMAT, "settings": self.settings, "steps": optimizer.steps, "rows": rows}
-        arrays = {f"state.{name}": values for name, values in optimizer.state.items()}
-        arrays |= {"parameters": network.parameters, "header": np.array(json.dumps(header))}
-        arrays |= {} if best is None else {"best": best}
+        arrays = {f"state.{name}": to_host(values) for name, values in optimizer.state.items()}
+        arrays |= {"parameters": to_host(network.parameters), "header": np.array(json.dumps(header))}
+        arrays |= {} if best is None else {"best": to_host(best)}
         write_atomically(self.path, lambda file: np.savez(file, **arrays))
 
     def restore(
@@ -83,7 +84,7 @@ class Checkpoint:
         for values in (parameters, parameters if best is None else best, *arrays.values()):
             if values.shape != network.parameters.shape or values.dtype != network.dtype:
                 raise CheckpointError(f"{self.path} holds arrays of the wrong shape: delete it to start anew")
-        network.parameters[...] = parameters
+        network.parameters[...] = network.array(parameters)
         optimizer.steps = steps
-        optimizer.state = {name.removeprefix("state."): values for name, values in arrays.items()}
-        return rows, best
+        optimizer.state = {name.removeprefix("state."): network.array(values) for name, values in arrays.items()}
+        return rows, None if best is None else network.array(best)

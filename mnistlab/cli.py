@@ -16,6 +16,7 @@ import typer
 from mnistlab.atomic import write_atomically
 from mnistlab.checkpoint import CheckpointError
 from mnistlab.data import split, to_vectors
+from mnistlab.devices import DeviceError
 from mnistlab.images import ImageError, from_drawing
 from mnistlab.interop.files import FileFormatError, load_network, read_metadata, save_network
 from mnistlab.layers import ReLU, Sigmoid, Tanh
@@ -77,6 +78,7 @@ def _plain_errors() -> Iterator[None]:
     except (
         CheckpointError,
         DataError,
+        DeviceError,
         FileFormatError,
         ImageError,
         OSError,
@@ -123,6 +125,7 @@ def train(
     label_smoothing: Annotated[float, typer.Option(min=0, help="Share of each target spread over all classes.")] = 0.1,
     validation: Annotated[float, typer.Option(min=0, help="Share of the training images kept for validation.")] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same network.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, or cuda for a GPU (needs CuPy).")] = "cpu",
     checkpoint: Annotated[Path | None, typer.Option(help="File to go on from if training is interrupted.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint, if it exists.")] = False,
 ) -> None:
@@ -140,7 +143,7 @@ def train(
             x, y, *aside = split(x, y, validation, seed=seed)
         kind = {Activation.relu: ReLU, Activation.sigmoid: Sigmoid, Activation.tanh: Tanh}[activation]
         layers = multilayer_perceptron([28 * 28, *(hidden or [300]), 10], activation=kind, dropout=dropout)
-        network = Network(layers, seed=seed)
+        network = Network(layers, seed=seed, device=device)
         loss = SoftmaxCrossEntropy(label_smoothing)
         usual = 0.1 if optimizer is OptimizerName.sgd else 0.001
         rate = usual if learning_rate is None else learning_rate

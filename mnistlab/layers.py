@@ -210,7 +210,7 @@ class Dropout(Layer):
             return x
         keep = 1 - self.rate
         kept = rng.random(x.shape, dtype=np.float32) < keep
-        self.mask = np.where(kept, 1 / keep, 0.0).astype(x.dtype)
+        self.mask = np.asarray(np.where(kept, 1 / keep, 0.0).astype(x.dtype), like=x)
         return x * self.mask
 
     def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray:

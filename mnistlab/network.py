@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from mnistlab.checks import check_inputs, check_positive
+from mnistlab.devices import array_module, to_host
 from mnistlab.layers import Layer, Softmax
 
 __all__ = ["Network"]
@@ -28,6 +29,8 @@ class Network:
         Seed of the initial weights; the same seed gives the same weights.
     dtype
         Type of the parameters: float32 to train, float64 to check gradients.
+    device
+        "cpu", or "cuda" to compute on a GPU by CuPy. The initial weights are the same on both.
 
     Attributes
     ----------
@@ -41,7 +44,9 @@ class Network:
     TypeError
         If an element of ``layers`` is no layer, or ``dtype`` is neither float32 nor float64.
     ValueError
-        If there is no layer with a size, a layer stands in the list twice, or sizes do not fit.
+        If there is no layer with a size, a layer stands in the list twice, sizes do not fit, or ``device`` is unknown.
+    DeviceError
+        If there is no CuPy or no GPU for "cuda".
 
     Examples
     --------
@@ -50,7 +55,14 @@ class Network:
     238510
     """
 
-    def __init__(self, layers: Sequence[Layer], *, seed: int = 0, dtype: np.dtype | type = np.float32):
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        seed: int = 0,
+        dtype: np.dtype | type = np.float32,
+        device: str = "cpu",
+    ):
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"a network is of float32 or float64, not {np.dtype(dtype)}")
         self.layers = list(layers)
@@ -60,6 +72,20 @@ class Network:
         streams = np.random.SeedSequence(seed).spawn(len(self.layers))
         for layer, stream in zip(self.layers, streams, strict=True):
             layer.initialize(np.random.default_rng(stream))
+        self.to(device)
+
+    def to(self, device: str) -> Network:
+        """Move the parameters to "cpu" or "cuda", and return the network; errors as those of the constructor.
+
+        An optimizer that has been used with the network on the other device cannot go on with it.
+        """
+        make = array_module(device).asarray
+        self.bind(make(to_host(self.parameters)), make(to_host(self.gradients)))
+        return self
+
+    def array(self, x: np.ndarray) -> np.ndarray:
+        """Return ``x`` where the parameters are: itself, or a copy on the GPU."""
+        return np.asarray(x, like=self.parameters)
 
     def bind(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
         """Put the network on these two vectors, of shape (P,): from now on the layers are views of them."""
@@ -102,6 +128,8 @@ class Network:
     def outputs(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
         """Return the outputs for any number of samples, shape (N, output_size), some at a time.
 
+        ``x`` and the outputs are in the main memory, wherever the network is.
+
         Raises
         ------
         TypeError, ValueError
@@ -109,7 +137,8 @@ class Network:
         """
         x = check_inputs(x, self.input_size, self.dtype)
         size = check_positive("batch_size", batch_size)
-        return np.concatenate([self.forward(x[i : i + size]) for i in range(0, len(x), size)])
+        parts = (self.array(x[i : i + size]) for i in range(0, len(x), size))
+        return np.concatenate([to_host(self.forward(part)) for part in parts])
 
     def predict(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
         """Return the most probable class of each sample, shape (N,); errors as :meth:`outputs`."""

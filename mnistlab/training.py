@@ -268,6 +268,8 @@ def fit(
                 f"{saved.path} exists: pass resume=True to go on with that training, or name another file"
             )
 
+    if augment is None:  # which makes its images in the main memory, a batch at a time
+        x, t = network.array(x), network.array(t)
     line = ProgressLine(epochs, progress)
     steps = math.ceil(len(x) / batch_size)
     for epoch in range(len(history), epochs):
@@ -281,7 +283,8 @@ def fit(
         for step, (x_batch, t_batch) in enumerate(batches):
             done = (epoch + step / steps) / epochs
             if augment is not None:
-                x_batch = _augmented(augment, x_batch, augment_rng)
+                x_batch = network.array(_augmented(augment, x_batch, augment_rng))
+                t_batch = network.array(t_batch)
             value = train_step(network, loss, optimizer, x_batch, t_batch, done, dropout_rng)
             if not math.isfinite(value):
                 line.clear()

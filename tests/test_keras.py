@@ -154,7 +154,6 @@ CANNOT = {
     "another dtype": (lambda: sequential(kl.Dense(2, name="d", dtype="float64")), "it works in float64"),
     "mixed": (lambda: sequential(kl.Dense(2, dtype="mixed_float16")), "mixed_float16"),
     "half": (lambda: sequential(kl.Dense(2, dtype="float16"), dtype="float16"), "its input is float16"),
-    "images": (lambda: sequential(kl.Flatten(), kl.Dense(2), shape=(2, 2)), r"takes arrays of shape \(2, 2\)"),
     "any length": (lambda: sequential(kl.ReLU(), shape=(None,)), "rows of a fixed length"),
     "no size": (lambda: sequential(kl.ReLU()), "at least one Dense"),
     "not built": (lambda: keras.Sequential([kl.Dense(2)]), "no input shape yet"),

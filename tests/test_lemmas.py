@@ -7,19 +7,42 @@ from pathlib import Path
 import pytest
 import sympy as sp
 
+import mnistlab.convolution
 import mnistlab.layers
 import mnistlab.losses
 from mnistlab.symbolic import lemmas, updates
-from mnistlab.symbolic.lemmas import D, K, LemmaFailed, N, collapse, d, i, j, k, m, n, prove, total
+from mnistlab.symbolic.lemmas import (
+    K,
+    LemmaFailed,
+    N,
+    alpha,
+    beta,
+    collapse,
+    d,
+    i,
+    j,
+    k,
+    m,
+    mu,
+    n,
+    nu,
+    phi,
+    prove,
+    psi,
+    rho,
+    sigma,
+    total,
+)
 
 DELTA = sp.KroneckerDelta
+SMALL = {"N": 2, "D": 3, "K": 4, "A": 2, "B": 2, "R": 2, "S": 1}
 LEMMAS = {function.__name__: function() for function in lemmas.ALL}
 
 
 @pytest.mark.parametrize("name", LEMMAS)
 def test_a_rule_is_proved_for_every_size(name):
     lemma = LEMMAS[name].check()
-    assert lemma.proved and "proved for every N, D and K" in repr(lemma)
+    assert lemma.proved and re.search("proved for every N, D(,| and) K", repr(lemma))
     derivative = lemma.statement.lhs
     assert sp.diff(derivative.expr, *derivative.variables) in lemma.steps
 
@@ -28,15 +51,16 @@ def test_a_rule_is_proved_for_every_size(name):
 def test_a_rule_written_out_for_small_sizes_is_the_explicit_derivative(name):
     lemma = LEMMAS[name]
     free = lemma.statement.free_symbols & lemmas.SIZE.keys()
-    count = sp.prod(lemmas.SIZE[index] for index in free).subs({N: 2, D: 3, K: 4})
-    identities = list(lemma.identities(N=2, D=3, K=4))
+    numbers = {size: SMALL[size.name] for size in lemmas.SIZES if size.name in SMALL}
+    count = sp.prod(lemmas.SIZE[index] for index in free).subs(numbers)
+    identities = list(lemma.identities(**SMALL))
     assert len(identities) == count and not any(left.has(sp.Sum) or right.has(sp.Sum) for left, right in identities)
-    assert lemma.holds_for(N=2, D=3, K=4)
+    assert lemma.holds_for(**SMALL)
 
 
 def test_every_backward_rule_that_the_library_cites_has_a_lemma():
     cited = set()
-    for module in (mnistlab.layers, mnistlab.losses):
+    for module in (mnistlab.convolution, mnistlab.layers, mnistlab.losses):
         cited |= set(re.findall(r":eq:`([\w-]+-backward)`", Path(module.__file__).read_text(encoding="utf-8")))
     assert cited and cited <= {lemma.label for lemma in LEMMAS.values()}
 
@@ -88,6 +112,28 @@ PLANTED = {
     ),
     "composition: a transpose": ("composition", total(total(g[n] * v[n, i], n) * u[d, i], i)),
     "composition: the upper layer forgotten": ("composition", total(u[i, d], i)),
+    "conv_weights: flipped": (
+        "conv_weights",
+        total(x[n, rho - mu, sigma - nu, d] * dz[n, rho, sigma, k], n, rho, sigma),
+    ),
+    "conv_weights: one place only": ("conv_weights", total(x[n, mu, nu, d] * dz[n, 0, 0, k], n)),
+    "conv_bias: one place only": ("conv_bias", total(dz[n, 0, 0, k], n)),
+    "conv_inputs: not flipped": (
+        "conv_inputs",
+        total(
+            DELTA(rho, phi + alpha) * DELTA(sigma, psi + beta) * dz[m, rho, sigma, i] * W[alpha, beta, d, i],
+            *(alpha, beta, i, rho, sigma),
+        ),
+    ),
+    "conv_inputs: rows and columns": (
+        "conv_inputs",
+        total(
+            DELTA(rho + alpha, psi) * DELTA(sigma + beta, phi) * dz[m, rho, sigma, i] * W[alpha, beta, d, i],
+            *(alpha, beta, i, rho, sigma),
+        ),
+    ),
+    "max_pool: to all": ("max_pool", dy[m, k]),
+    "max_pool: to the smallest": ("max_pool", dy[m, k] * sp.Heaviside(lemmas.o[m, k] - x[m, k])),
 }
 
 
@@ -100,7 +146,7 @@ def test_a_planted_error_is_not_proved(case):
     assert not lemma.proved
     with pytest.raises(LemmaFailed, match="NOT PROVED"):
         lemma.check()
-    assert not lemma.holds_for(N=3, D=3, K=3)
+    assert not lemma.holds_for(N=3, D=3, K=3, A=2, B=2, R=2, S=1)
 
 
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "label_smoothing"])
@@ -223,3 +269,4 @@ def test_a_wrong_rule_of_an_update_is_not_proved(name, wrong):
 def test_the_scope_of_a_lemma_names_the_sizes_of_its_statement():
     assert LEMMAS["dense_weights"].scope == "every N, D, K"
     assert LEMMAS["softmax_jacobian"].scope == "every K"
+    assert LEMMAS["conv_bias"].scope == "every N, D, K, A, B, R, S"

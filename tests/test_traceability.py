@@ -39,6 +39,7 @@ def test_the_rules_are_those_of_the_library():
         "Optimizer",
     } | {"Network"}
     assert {"Dense.dW", "Dense.db", "Dense.dx", "Softmax.jacobian", "SoftmaxCrossEntropy.label_smoothing"} <= set(found)
+    assert {"Conv2D.dW", "Conv2D.db", "Conv2D.dx", "MaxPool2D.dx"} <= set(found)
     assert {"SGD.momentum", "SGD.nesterov", "SGD.moving_average", "Adam.weight_decay", "Adam.l2"} <= set(found)
 
 
@@ -73,6 +74,9 @@ def test_lines_hold_the_code_of_their_rules():
     assert line("Dense.dW") == "np.matmul(self.x.T, dz, out=self.dW)"
     assert line("Dense.dx").startswith("return dz @ self.W.T")
     assert line("ReLU.dx") == "return dy * (self.x > 0)"
+    assert line("Conv2D.dW") == "np.matmul(self.patches.T, rows, out=self.dW.reshape(-1, self.filters))"
+    assert line("Conv2D.dx").startswith("return self._scattered(rows @ self.W")
+    assert line("MaxPool2D.dx") == "return dx.reshape(len(dy), self.inputs)"
     assert line("SoftmaxCrossEntropy") == "return (self.p - self.t) / len(self.p)"
     assert line("Adam.l2") == "if self.l2:"
     assert line("Softmax.jacobian").startswith("def jacobian(")

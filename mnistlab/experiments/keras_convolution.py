@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -26,6 +26,7 @@ __all__ = [
     "ConvolutionRun",
     "ConvolutionalProject",
     "Images",
+    "compiled",
     "decode_weights",
     "fast_keras",
     "first_loss",
@@ -202,6 +203,15 @@ def first_loss(run: ConvolutionRun, images: Images | None = None) -> float:
     return start.loss
 
 
+def compiled(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a model as a compiled function from samples to answers, without what ``predict`` does around it."""
+    import tensorflow as tf
+
+    samples = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)  # compiled once, for any number of them
+    answer = tf.function(lambda x: model(x, training=False), input_signature=[samples], jit_compile=False)
+    return lambda x: answer(tf.constant(x)).numpy()
+
+
 def scores(model: Any, x: np.ndarray, y: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Return loss, share of right answers, and indices of wrong ones, of a model that ends in probabilities."""
     probabilities = model.predict(x, batch_size=1000, verbose=0)
@@ -210,11 +220,9 @@ def scores(model: Any, x: np.ndarray, y: np.ndarray) -> tuple[float, float, np.n
     return float(loss), float(right.mean()), np.flatnonzero(~right)
 
 
-def decode_weights(text: str, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-    """Return the arrays, float32 and of these shapes, that a row of :func:`train_convolution` holds as text."""
-    flat = np.frombuffer(b64decode(text), "<f4").astype(np.float32)
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
+def decode_weights(text: str) -> np.ndarray:
+    """Return the weights that a row of :func:`train_convolution` holds as text: one vector, float32, as mnistlab's."""
+    return np.frombuffer(b64decode(text), "<f4").astype(np.float32)
 
 
 def test_images(project: str) -> tuple[np.ndarray, np.ndarray]:

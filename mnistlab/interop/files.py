@@ -14,13 +14,17 @@ import safetensors
 import safetensors.numpy
 
 from mnistlab.atomic import write_atomically
+from mnistlab.convolution import Conv2D, MaxPool2D
+from mnistlab.devices import to_host
 from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.network import Network
 
 __all__ = ["FileFormatError", "load_network", "load_weights_json", "read_metadata", "save_network", "save_weights_json"]
 
 FORMAT = "mnistlab-network-1"
-LAYERS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh)}
+LAYERS: dict[str, type[Layer]] = {
+    layer.__name__: layer for layer in (Conv2D, Dense, Dropout, MaxPool2D, ReLU, Sigmoid, Softmax, Tanh)
+}
 
 
 class FileFormatError(ValueError):
@@ -55,7 +59,8 @@ def save_network(network: Network, path: str | Path, metadata: Mapping[str, str]
     if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
         raise ValueError("metadata must be strings, by name")
     header = {**metadata, "format": FORMAT, "layers": json.dumps(network.config())}
-    data = _with_sorted_header(safetensors.numpy.save(_tensors(network), header))
+    tensors = {name: to_host(values) for name, values in _tensors(network).items()}
+    data = _with_sorted_header(safetensors.numpy.save(tensors, header))
     write_atomically(Path(path), lambda file: file.write(data))
 
 

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnistlab.atomic import write_atomically
+from mnistlab.convolution import Conv2D, MaxPool2D
+from mnistlab.devices import to_host
 from mnistlab.interop.files import FileFormatError
 from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.network import Network
@@ -39,6 +41,9 @@ ACTIVATIONS: dict[str, type[Layer] | None] = {
 """Keras's names of the activations that both have; a linear one computes nothing."""
 
 NAMES = {layer: name for name, layer in ACTIVATIONS.items() if layer}
+
+IMAGES = {"data_format": "channels_last"}
+"""How both lay images out, whatever Keras's own setting is."""
 
 
 def import_keras() -> ModuleType:
@@ -77,7 +82,8 @@ def to_keras(network: Network) -> Any:
     Returns
     -------
     keras.Sequential
-        A layer for each layer, of the network's dtype, with a copy of its parameters. It is not compiled.
+        A layer for each layer, of the network's dtype, with a copy of its parameters; ``Reshape`` and ``Flatten``
+        where images begin and end. It takes rows and gives rows, as the network does, and is not compiled.
 
     Raises
     ------
@@ -93,9 +99,23 @@ def to_keras(network: Network) -> Any:
     keras = import_keras()
     dtype = network.dtype.name
     layers = [_layer_to_keras(keras, place, layer, dtype) for place, layer in enumerate(network.layers)]
-    model = keras.Sequential([keras.Input((network.input_size,), dtype=dtype), *layers])
+    stack: list[Any] = []
+    shape: tuple[int, ...] = (network.input_size,)
     for ours, theirs in zip(network.layers, layers, strict=True):
-        theirs.set_weights([getattr(ours, name) for name in ours.parameter_shapes()] if _has_weights(theirs) else [])
+        if isinstance(ours, Conv2D | MaxPool2D):
+            if shape != ours.shape:
+                stack.append(keras.layers.Reshape(ours.shape, dtype=dtype))
+            shape = ours.output_shape
+        elif isinstance(ours, Dense | Softmax) and len(shape) > 1:
+            stack.append(keras.layers.Flatten(**IMAGES, dtype=dtype))
+            shape = (network.output_size,)  # or any other length: a row
+        stack.append(theirs)
+    if len(shape) > 1:
+        stack.append(keras.layers.Flatten(**IMAGES, dtype=dtype))
+    model = keras.Sequential([keras.Input((network.input_size,), dtype=dtype), *stack])
+    for ours, theirs in zip(network.layers, layers, strict=True):
+        weights = [to_host(getattr(ours, name)) for name in ours.parameter_shapes()]
+        theirs.set_weights(weights if _has_weights(theirs) else [])
     return model
 
 
@@ -103,13 +123,13 @@ def from_keras(model: Any) -> Network:
     """Return a network that computes what a Keras model computes.
 
     ``Dense(…, activation="relu")`` becomes two layers. What computes nothing leaves no trace: a linear activation,
-    ``Identity``, ``Flatten`` on rows. Names, seeds and initializers of layers, and how the model was compiled, are no
-    part of a network.
+    ``Identity``, ``Flatten``, ``Reshape``. A network takes rows: images, each as one row. Names, seeds and
+    initializers of layers, and how the model was compiled, are no part of a network.
 
     Parameters
     ----------
     model
-        A ``keras.Sequential``, or a functional model in which one layer follows the other, on rows of numbers.
+        A ``keras.Sequential``, or a functional model in which one layer follows the other, on arrays of one shape.
 
     Returns
     -------
@@ -128,19 +148,19 @@ def from_keras(model: Any) -> Network:
     keras = import_keras()
     if not isinstance(model, keras.Model):
         raise TypeError(f"from_keras takes a Keras model, not a {type(model).__name__}")
-    chain, size, dtype = _chain(keras, model)
+    chain, shape, dtype = _chain(keras, model)
     layers: list[Layer] = []
     weights: list[np.ndarray] = []
     for theirs in chain:
-        for layer in _layer_from_keras(keras, theirs, size, dtype):
-            layers.append(layer)
-            size = layer.outputs or size
-        weights += theirs.get_weights() if type(theirs) is keras.layers.Dense else []
+        layers += _layer_from_keras(keras, theirs, shape, dtype)
+        shape = tuple(theirs.compute_output_shape((None, *shape)))[1:]
+        weights += theirs.get_weights() if _has_weights(theirs) else []
     try:
         network = Network(layers, dtype=np.dtype(dtype))
     except ValueError as error:
         raise ValueError(f"the model {model.name!r} cannot be carried: {error}") from error
-    network.parameters[...] = np.concatenate([values.ravel() for values in weights])
+    if weights:
+        network.parameters[...] = np.concatenate([values.ravel() for values in weights])
     return network
 
 
@@ -236,12 +256,16 @@ def _silent() -> Iterator[None]:
 
 
 def _has_weights(layer: Any) -> bool:
-    return type(layer).__name__ == "Dense"
+    return type(layer).__name__ in ("Conv2D", "Dense")
 
 
 def _layer_to_keras(keras: ModuleType, place: int, layer: Layer, dtype: str) -> Any:
     if type(layer) is Dense:
         return keras.layers.Dense(layer.outputs, use_bias=layer.bias, dtype=dtype)
+    if type(layer) is Conv2D:
+        return keras.layers.Conv2D(layer.filters, layer.kernel, use_bias=layer.bias, **IMAGES, dtype=dtype)
+    if type(layer) is MaxPool2D:
+        return keras.layers.MaxPooling2D(layer.size, **IMAGES, dtype=dtype)
     if type(layer) is Dropout:
         return keras.layers.Dropout(layer.rate, dtype=dtype)
     if type(layer) is ReLU:
@@ -252,7 +276,7 @@ def _layer_to_keras(keras: ModuleType, place: int, layer: Layer, dtype: str) -> 
         return keras.layers.Activation(NAMES[type(layer)], dtype=dtype)
     raise ValueError(
         f"layer {place}, {layer!r} of type {type(layer).__name__}, cannot be carried to Keras: it is none of the "
-        f"library's own, {', '.join(sorted(kind.__name__ for kind in (Dense, Dropout, *NAMES)))}"
+        f"library's own, {', '.join(sorted(kind.__name__ for kind in (Conv2D, Dense, Dropout, MaxPool2D, *NAMES)))}"
     )
 
 
@@ -260,8 +284,8 @@ def _refused(layer: Any, why: str) -> ValueError:
     return ValueError(f"the layer {layer.name!r} of type {type(layer).__name__} cannot be carried: {why}")
 
 
-def _chain(keras: ModuleType, model: Any) -> tuple[list[Any], int, str]:
-    """Return the layers of a model, one feeding the next, and length and dtype of its input."""
+def _chain(keras: ModuleType, model: Any) -> tuple[list[Any], tuple[int, ...], str]:
+    """Return the layers of a model, one feeding the next, and shape and dtype of its input."""
     if isinstance(model, keras.Sequential):
         chain = list(model.layers)
         if not (model.built and chain):
@@ -286,14 +310,15 @@ def _chain(keras: ModuleType, model: Any) -> tuple[list[Any], int, str]:
             "code, which says nothing about their order"
         )
     (first,) = model.inputs
-    if len(first.shape) != 2 or first.shape[1] is None:
+    if len(first.shape) < 2 or None in first.shape[1:]:
         raise ValueError(
             f"the model {model.name!r} cannot be carried: it takes arrays of shape {tuple(first.shape[1:])}, and a "
             "network rows of a fixed length"
         )
     if first.dtype not in ("float32", "float64"):
         raise ValueError(f"the model {model.name!r} cannot be carried: its input is {first.dtype}")
-    return [layer for layer in chain if type(layer) is not keras.layers.InputLayer], first.shape[1], first.dtype
+    shape = tuple(first.shape[1:])
+    return [layer for layer in chain if type(layer) is not keras.layers.InputLayer], shape, first.dtype
 
 
 def _feeds(before: Any, after: Any) -> bool:
@@ -303,21 +328,29 @@ def _feeds(before: Any, after: Any) -> bool:
         return False
 
 
-def _layer_from_keras(keras: ModuleType, layer: Any, inputs: int, dtype: str) -> list[Layer]:
+def _layer_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...], dtype: str) -> list[Layer]:
     kinds = keras.layers
     known = (
-        *(kinds.Activation, kinds.Dense, kinds.Dropout, kinds.Flatten, kinds.Identity, kinds.InputLayer),
-        *(kinds.ReLU, kinds.Softmax),
+        *(kinds.Activation, kinds.Conv2D, kinds.Dense, kinds.Dropout, kinds.Flatten, kinds.Identity, kinds.InputLayer),
+        *(kinds.MaxPooling2D, kinds.ReLU, kinds.Reshape, kinds.Softmax),
     )
     if type(layer) not in known:
         names = ", ".join(kind.__name__ for kind in known)
         raise _refused(layer, f"of Keras's layers, mnistlab has a counterpart for {names}")
     if (layer.compute_dtype, layer.variable_dtype) != (dtype, dtype):
         raise _refused(layer, f"it works in {layer.dtype_policy.name}, the model's input is {dtype}")
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        raise _refused(layer, "its channels come first, and mnistlab's last")
     if type(layer) is kinds.Dense:
-        return _dense_from_keras(keras, layer, inputs)
+        return _dense_from_keras(keras, layer, shape)
+    if type(layer) is kinds.Conv2D:
+        return _convolution_from_keras(keras, layer, shape)
+    if type(layer) is kinds.MaxPooling2D:
+        if layer.padding != "valid" or tuple(layer.strides) != tuple(layer.pool_size):
+            raise _refused(layer, "mnistlab pools windows side by side, without padding")
+        return [MaxPool2D(shape, tuple(layer.pool_size))]
     if type(layer) is kinds.Activation:
-        return _activation(keras, layer)
+        return _activation(keras, layer, shape)
     if type(layer) is kinds.Dropout:
         if layer.noise_shape is not None or not layer.rate < 1:
             raise _refused(layer, f"mnistlab drops each number by itself, with a rate below 1 (here {layer.rate})")
@@ -329,25 +362,47 @@ def _layer_from_keras(keras: ModuleType, layer: Any, inputs: int, dtype: str) ->
     if type(layer) is kinds.Softmax:
         if layer.axis not in (-1, 1):
             raise _refused(layer, f"its axis is {layer.axis}, and mnistlab's works along rows")
-        return [Softmax()]
-    return []  # on rows, Flatten computes nothing, as Identity
+        return [_softmax(layer, shape)]
+    return []  # on rows, Flatten and Reshape compute nothing, as Identity
 
 
-def _dense_from_keras(keras: ModuleType, layer: Any, inputs: int) -> list[Layer]:
+def _dense_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...]) -> list[Layer]:
+    _check_weights(layer)
+    if len(shape) > 1:
+        raise _refused(layer, f"it works pixel by pixel on arrays of shape {shape}: put Flatten in front of it")
+    return [Dense(*shape, layer.units, layer.use_bias), *_activation(keras, layer, (layer.units,))]
+
+
+def _convolution_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...]) -> list[Layer]:
+    _check_weights(layer)
+    for name, usual in {"padding": "valid", "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}.items():
+        if getattr(layer, name) != usual:
+            raise _refused(layer, f"its {name} is {getattr(layer, name)!r}, and that of mnistlab's Conv2D {usual!r}")
+    ours = Conv2D(shape, layer.filters, tuple(layer.kernel_size), layer.use_bias)
+    return [ours, *_activation(keras, layer, ours.output_shape)]
+
+
+def _check_weights(layer: Any) -> None:
+    """Refuse what a layer with weights may have beside them."""
     extras = ("kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint")
     for extra in extras:
         if getattr(layer, extra, None) is not None:
-            raise _refused(layer, f"it has a {extra}, and mnistlab's Dense none (an optimizer has l2)")
+            raise _refused(layer, f"it has a {extra}, and mnistlab's layers none (an optimizer has l2)")
     if not layer.trainable:
         raise _refused(layer, "it is frozen (trainable=False), and in mnistlab all layers learn")
     if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
         raise _refused(layer, "it is quantized or has LoRA weights")
-    return [Dense(inputs, layer.units, layer.use_bias), *_activation(keras, layer)]
 
 
-def _activation(keras: ModuleType, layer: Any) -> list[Layer]:
+def _activation(keras: ModuleType, layer: Any, shape: tuple[int, ...]) -> list[Layer]:
     for name, kind in ACTIVATIONS.items():
         if layer.activation is getattr(keras.activations, name):
-            return [kind()] if kind else []
+            return [] if kind is None else [_softmax(layer, shape) if kind is Softmax else kind()]
     shown = getattr(layer.activation, "__name__", f"an object of type {type(layer.activation).__name__}")
     raise _refused(layer, f"its activation is {shown}, and mnistlab has {', '.join(ACTIVATIONS)}")
+
+
+def _softmax(layer: Any, shape: tuple[int, ...]) -> Softmax:
+    if len(shape) > 1:
+        raise _refused(layer, f"its softmax works pixel by pixel on arrays of shape {shape}, and mnistlab's on rows")
+    return Softmax()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
 from mnistlab.network import Network
@@ -64,6 +65,14 @@ CASES: tuple[Case, ...] = (
         "two hidden layers",
         lambda: [Dense(2, 2), ReLU(), Dense(2, 2), Tanh(), Dense(2, 2)],
         SoftmaxCrossEntropy(),
+    ),
+    Case("Conv2D", lambda: [Conv2D((2, 3, 2), 2, (1, 2))], SquaredError()),
+    Case("Conv2D, ReLU, Dense", lambda: [Conv2D((2, 2, 1), 1, (2, 1)), ReLU(), Dense(2, 2)], SoftmaxCrossEntropy()),
+    Case("MaxPool2D", lambda: [MaxPool2D((2, 5, 1)), Dense(2, 2)], SquaredError()),
+    Case(
+        "Conv2D, MaxPool2D, Dense",
+        lambda: [Conv2D((2, 3, 1), 1, (1, 2)), MaxPool2D((2, 2, 1)), Dense(1, 1)],
+        SquaredError(),
     ),
 )
 """Each case is there for one thing, and proves what else is in it along the way."""

@@ -1,4 +1,4 @@
-"""Lemmas: each rule of the library, proved with symbols for the sizes ``N``, ``D`` and ``K``, so for every size.
+"""Lemmas: each rule of the library, proved with symbols for the sizes ``N``, ``D``, ``K`` …, so for every size.
 
 A layer's rule says what becomes of ``dy``, the derivative of a loss L with respect to the layer's output. By the chain
 rule, dL/dx is the derivative of ``Σ dy · y(x)`` with ``dy`` held fixed, whatever L is; that is what the lemmas
@@ -26,12 +26,16 @@ __all__ = [
     "batch_mean",
     "collapse",
     "composition",
+    "conv_bias",
+    "conv_inputs",
+    "conv_weights",
     "cross_entropy",
     "dense_bias",
     "dense_inputs",
     "dense_weights",
     "dropout",
     "label_smoothing",
+    "max_pool",
     "prove",
     "relu",
     "sigmoid",
@@ -43,11 +47,18 @@ __all__ = [
     "total",
 ]
 
-N, D, K, P = SIZES = sp.symbols("N D K P", integer=True, positive=True)
+N, D, K, P = sp.symbols("N D K P", integer=True, positive=True)
+A, B, R, S = PLACES = sp.symbols("A B R S", integer=True, positive=True)
+SIZES = (N, D, K, P, *PLACES)
 n, m, c, d, i, j, k, q, r = sp.symbols("n m c d i j k q r", integer=True)
+alpha, beta, mu, nu, rho, sigma, phi, psi = sp.symbols("alpha beta mu nu rho sigma varphi psi", integer=True)
 
-SIZE: dict[sp.Symbol, sp.Symbol] = {n: N, m: N, c: D, d: D, i: K, j: K, k: K, q: P, r: P}
-"""What each index counts, from 0: samples (n, m), a layer's inputs (c, d), its outputs (i, j, k), parameters (q, r)."""
+SIZE: dict[sp.Symbol, sp.Expr] = {n: N, m: N, c: D, d: D, i: K, j: K, k: K, q: P, r: P}
+"""What each index counts, from 0: samples (n, m), a layer's inputs (c, d), its outputs (i, j, k), parameters (q, r).
+
+Of a convolution, c and d count channels of the input, i and k those of the output. Greek letters are places: rows and
+columns of the kernel (α and β, μ and ν), of the output (ρ and σ) and of the input (φ and ψ)."""
+SIZE |= {alpha: A, mu: A, beta: B, nu: B, rho: R, sigma: S, phi: R + A - 1, psi: S + B - 1}
 
 
 def _array(name: str) -> sp.IndexedBase:
@@ -55,7 +66,7 @@ def _array(name: str) -> sp.IndexedBase:
 
 
 b, g, p, s, t, u, v, W, x, y, z = map(_array, ("b", "g", "p", "s", "t", "u", "v", "W", "x", "y", "z"))
-ds, dy, dz, mask = map(_array, ("ds", "dy", "dz", "mask"))
+ds, dy, dz, mask, o = map(_array, ("ds", "dy", "dz", "mask", "o"))
 epsilon = sp.Symbol("varepsilon", positive=True)
 
 
@@ -111,7 +122,7 @@ class Lemma:
         numbers = {size: sp.Integer(sizes[size.name]) for size in SIZES if size.name in sizes}
         derivative, rule = self.statement.args
         free = sorted(self.statement.free_symbols & SIZE.keys(), key=str)
-        for values in product(*(range(numbers[SIZE[index]]) for index in free)):
+        for values in product(*(range(SIZE[index].xreplace(numbers)) for index in free)):
             at = {**numbers, **dict(zip(free, map(sp.Integer, values), strict=True))}
             known = {}
             for equation in self.assuming:
@@ -126,7 +137,8 @@ class Lemma:
 
     def __repr__(self) -> str:
         given = "".join(f", where {equation.lhs} = {equation.rhs}" for equation in self.assuming)
-        verdict = "proved for every N, D and K" if self.proved else "NOT PROVED"
+        sizes = "N, D, K, A, B, R and S" if self.statement.free_symbols & set(PLACES) else "N, D and K"
+        verdict = f"proved for every {sizes}" if self.proved else "NOT PROVED"
         return f"{self.name}: {verdict}{given}\n  {self.statement.lhs}\n  = {self.statement.rhs}"
 
     def _repr_latex_(self) -> str:
@@ -322,6 +334,42 @@ def dropout() -> Lemma:
     return prove("Dropout", "eq-dropout-backward", function, x[m, k], dy[m, k] * mask[m, k], of="Dropout.dx")
 
 
+def _convolution() -> sp.Expr:
+    patches = total(x[n, rho + alpha, sigma + beta, c] * W[alpha, beta, c, i], alpha, beta, c)
+    return total(dz[n, rho, sigma, i] * (patches + b[i]), i, n, rho, sigma)
+
+
+def conv_weights() -> Lemma:
+    """``dW = Xᵀ dz``, X with a row for each place of each image: the input, multiplied by dz at a distance."""
+    rule = total(x[n, rho + mu, sigma + nu, d] * dz[n, rho, sigma, k], n, rho, sigma)
+    return prove("Conv2D, weights", "eq-conv-backward", _convolution(), W[mu, nu, d, k], rule, of="Conv2D.dW")
+
+
+def conv_bias() -> Lemma:
+    """``db = Σ dz`` over images and places."""
+    rule = total(dz[n, rho, sigma, k], n, rho, sigma)
+    return prove("Conv2D, bias", "eq-conv-backward", _convolution(), b[k], rule, of="Conv2D.db")
+
+
+def conv_inputs() -> Lemma:
+    """``dx``: each product of dz and W, added to the pixel that it came from, which two Kronecker deltas name."""
+    here = sp.KroneckerDelta(rho + alpha, phi) * sp.KroneckerDelta(sigma + beta, psi)
+    product_ = dz[m, rho, sigma, i] * W[alpha, beta, d, i]
+    rule = total(here * product_, alpha, beta, i, rho, sigma)
+    return prove("Conv2D, inputs", "eq-conv-backward", _convolution(), x[m, phi, psi, d], rule, of="Conv2D.dx")
+
+
+def max_pool() -> Lemma:
+    """``dx = dy [x is the largest]``: windows i of all channels, of each one entry x, and o, the largest of the others.
+
+    Windows share no entry, so that o does not depend on x. Between equals, where there is no derivative,
+    nothing is claimed.
+    """
+    function = total(dy[n, i] * sp.Max(x[n, i], o[n, i]), i, n)
+    rule = dy[m, k] * sp.Heaviside(x[m, k] - o[m, k])
+    return prove("MaxPool2D", "eq-max-pool-backward", function, x[m, k], rule, of="MaxPool2D.dx")
+
+
 def _softmax(logits: sp.IndexedBase, *index: sp.Symbol) -> sp.Expr:
     """Return the last index's entry of the softmax of a row."""
     *row, entry = index
@@ -430,5 +478,9 @@ ALL: tuple[Callable[[], Lemma], ...] = (
     squared_error,
     batch_mean,
     composition,
+    conv_weights,
+    conv_bias,
+    conv_inputs,
+    max_pool,
 )
 """Every lemma, in the order of the page of rules."""

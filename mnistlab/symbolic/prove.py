@@ -186,9 +186,11 @@ def is_zero(expression: sp.Expr) -> bool:
     Each application of a function (exp, tanh, a maximum, a step …) is taken as an unknown of its own, which leaves a
     rational function. Where a sum stands in a denominator, the sum becomes an unknown in place of one of its terms,
     which leaves a polynomial in the unknowns and their reciprocals; expanded, it must be 0. This never calls zero what
-    is not, since an identity between independent unknowns holds for whatever they stand for.
+    is not, since an identity between independent unknowns holds for whatever they stand for. Only where a step jumps,
+    and no derivative exists, nothing is claimed: there a step over a maximum may differ from the product of steps that
+    it is taken as.
     """
-    expression = _with_unknowns(sp.sympify(expression))
+    expression = _with_unknowns(_with_split_steps(sp.sympify(expression)))
     for _ in range(MOST_DENOMINATORS):
         denominator = next(_denominators(expression), None)
         if denominator is None:
@@ -201,6 +203,19 @@ def is_zero(expression: sp.Expr) -> bool:
         total = sp.Dummy()
         expression = expression.xreplace({denominator: total}).xreplace({term: total - (denominator - term)})
     return False
+
+
+def _with_split_steps(expression: sp.Expr) -> sp.Expr:
+    """Return the expression with ``θ(a - b) θ(a - c)`` in place of ``θ(a - max(b, c))``: the same but at the jumps."""
+    return expression.xreplace({step: _split(step) for step in expression.atoms(sp.Heaviside)})
+
+
+def _split(step: sp.Heaviside) -> sp.Expr:
+    largest = next((term for term in sp.Add.make_args(step.args[0]) if isinstance(-term, sp.Max)), None)
+    if largest is None:
+        return step
+    rest = step.args[0] - largest
+    return sp.Mul(*(_split(sp.Heaviside(rest - each)) for each in (-largest).args))
 
 
 def _with_unknowns(expression: sp.Expr) -> sp.Expr:
