@@ -23,6 +23,7 @@ FOLDER = ROOT / "notebooks"
 SECONDS_PER_CELL = 600
 INSTALL_TAG = "hide-cell"
 INSTALL_COMMENT = "# Where the library is not there yet, as in Colab: install it."
+KERAS = re.compile(r"^\s*(import|from) (keras|tensorflow)\b|\b(\w+_keras|keras_\w+)\b", re.MULTILINE)
 CELL_METADATA = {"tags", "mystnb"}
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -52,25 +53,41 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def install_cell() -> str:
-    """Return the code of every notebook's first code cell; the address comes from pyproject.toml."""
+def install_cell(*, keras: bool = False) -> str:
+    """Return the code of a notebook's first code cell; the address comes from pyproject.toml.
+
+    With ``keras``, Keras is installed too where there is none. It is asked for by itself: Colab has it, with a
+    TensorFlow for its GPU that must not be replaced.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    source = f"{project['name']}[notebooks] @ git+{project['urls']['Repository']}"
+    name, address = project["name"], f"git+{project['urls']['Repository']}"
     cell = f"""\
 {INSTALL_COMMENT}
 from importlib.util import find_spec
 
-if not (find_spec("{project["name"]}") and find_spec("myst_nb")):
-    %pip install --quiet "{source}"
+if not (find_spec("{name}") and find_spec("myst_nb")):
+    %pip install --quiet "{name}[notebooks] @ {address}"
+"""
+    if keras:
+        cell += f"""\
+if not find_spec("keras"):
+    %pip install --quiet "{name}[interop] @ {address}"
 """
     return cell.rstrip()
+
+
+def needs_keras(notebook: NotebookNode) -> bool:
+    """Return whether the code of a notebook, its first cell aside, uses a name that has to do with Keras."""
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return any(KERAS.search(source) for source in code[1:])
 
 
 def put_install_cell(notebook: NotebookNode) -> None:
     """Write the install cell into the first code cell, where that is an older version or a place-holder for it."""
     first = next((cell for cell in notebook.cells if cell.cell_type == "code"), None)
     if first is not None and (first.source == "# setup" or first.source.startswith(INSTALL_COMMENT)):
-        first.source, first.metadata = install_cell(), NotebookNode(tags=[INSTALL_TAG])
+        first.source = install_cell(keras=needs_keras(notebook))
+        first.metadata = NotebookNode(tags=[INSTALL_TAG])
 
 
 def read(path: Path) -> NotebookNode:
@@ -139,7 +156,8 @@ def check(path: Path) -> list[str]:
     text, notebook = path.read_text(encoding="utf-8"), read(path)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     problems = []
-    if not code or code[0].source != install_cell() or code[0].metadata.get("tags") != [INSTALL_TAG]:
+    expected = install_cell(keras=needs_keras(notebook))
+    if not code or code[0].source != expected or code[0].metadata.get("tags") != [INSTALL_TAG]:
         problems.append("its first code cell is not the install cell")
     if [cell.execution_count for cell in code] != [*range(1, len(code) + 1)]:
         problems.append("its cells were not run from first to last")

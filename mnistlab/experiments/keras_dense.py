@@ -6,6 +6,7 @@ What the authors' texts leave open is taken from their public programs; :data:`M
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib import import_module
@@ -374,9 +375,19 @@ BOXES = str.maketrans("━─┃│┏┓└┘┳┴┡┩╇├┤┼┬", "--
 def summary(network: Any, width: int = 66) -> str:
     """Return the summary of a Keras model as plain text, its boxes drawn with characters that every font has."""
     lines: list[str] = []
-    network.summary(line_length=width, print_fn=lambda line, **_: lines.append(line))
+    with _nothing_shown():
+        network.summary(line_length=width, print_fn=lambda line, **_: lines.append(line))
     text = "\n".join(lines).translate(BOXES)
     return "\n".join(line.rstrip() for line in text.splitlines()).strip()
+
+
+def _nothing_shown() -> AbstractContextManager:
+    """Keep what is displayed in a notebook from it: Keras's printer shows an empty output besides its text."""
+    try:
+        from IPython.utils.capture import capture_output
+    except ModuleNotFoundError:
+        return nullcontext()
+    return capture_output()
 
 
 def count_lines(*functions: Callable) -> int:

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from mnistlab.experiments import results
 from mnistlab.experiments.keras_dense import LIBRARIES, MODELS, DenseRun, train_dense
+from mnistlab.experiments.provenance import COLUMNS
 from mnistlab.experiments.sweep import sweep
 
 __all__ = ["ANSWERS", "DESCRIPTION", "NAME", "SEEDS", "run", "runs"]
@@ -37,6 +38,6 @@ def run(folder: Path, workers: int | None = None) -> None:
         os.environ.setdefault(name, value)
     with threadpool_limits(1):
         frame = sweep(runs(), folder, task=train_dense, workers=workers)
-    answers = results.last_rows(frame)[["key", "project", "library", "seed", "wrong"]]
+    answers = results.last_rows(frame)[["key", "project", "library", "seed", "wrong", *COLUMNS]]
     results.write(NAME, frame.drop(columns="wrong"))
     results.write(ANSWERS, answers, extra_text=("wrong",))
