@@ -1,16 +1,18 @@
 # The commands; what they do stands in tools/. Another Python: make report PYTHON=python3.12
+# Other versions of the dependencies than those of constraints.txt: make install VERSIONS=newest, or oldest
 PYTHON ?= python3
+VERSIONS ?= tested
 RUN := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install data report html pdf test notebooks check-notebooks check-report constraints hooks cover experiments clean
+.PHONY: help install data report html pdf test notebooks check-notebooks check-report links standalone constraints hooks cover app-network experiments bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) tools/install.py
+	@$(PYTHON) tools/install.py $(VERSIONS)
 
 install: $(INSTALLED)  ## make .venv and install everything in it
 
@@ -26,7 +28,7 @@ html: data  ## build the pages only
 pdf: data  ## build the PDF only
 	@$(RUN) tools/report.py pdf
 
-test: data  ## ruff, pytest, and nbval over all notebooks
+test: data  ## ruff, codespell, pytest, and nbval over all notebooks
 	@$(RUN) tools/run_tests.py
 
 notebooks: data  ## run all notebooks in place and clean them
@@ -38,6 +40,12 @@ check-notebooks: $(INSTALLED)  ## fail if a notebook is not as 'make notebooks' 
 check-report: $(INSTALLED)  ## open every built page in Chromium and read the PDF
 	@$(RUN) tools/check_report.py
 
+links: $(INSTALLED)  ## follow every link that leads out of the report; needs the network
+	@$(RUN) tools/links.py
+
+standalone: data  ## run all notebooks with nothing but the package, from a wheel, in a fresh environment
+	@$(RUN) tools/standalone.py
+
 constraints:  ## write the newest versions that go together to constraints.txt, for every Python found
 	@$(PYTHON) tools/constraints.py
 
@@ -47,8 +55,14 @@ hooks: $(INSTALLED)  ## let git run the quick checks before each commit
 cover: data  ## draw the picture of the landing page again
 	@$(RUN) -m mnistlab.experiments.cover book/assets
 
+app-network: data  ## train the network that 'mnistlab serve' and the pad ship with again
+	@$(RUN) -m mnistlab.app.train
+
 experiments: data  ## run the long studies and store them in results/; STUDIES="NAME NAME" for some of them
 	@$(RUN) -m mnistlab.experiments.studies $(STUDIES)
+
+bench: data  ## time the library beside PyTorch, Keras and others, and store the table; BENCH=--short for a glance
+	@$(RUN) -m benchmarks.speed $(BENCH)
 
 clean:  ## remove what was built and the outputs kept from running the notebooks, but not the runs of 'make experiments'
 	@[ ! -d _build ] || find _build -mindepth 1 -maxdepth 1 ! -name experiments -exec rm -rf {} +

@@ -18,6 +18,7 @@ from mnistlab.experiments import results
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
+import debian  # noqa: E402
 import latex  # noqa: E402
 import report_checks  # noqa: E402
 
@@ -25,6 +26,7 @@ import notebooks  # noqa: E402
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 CONTENTS = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"]]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -54,7 +56,7 @@ def texts(paths):
 
 
 def test_environment_yml_installs_this_package_and_lists_nothing_itself():
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    environment = ENVIRONMENT
     conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
     (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
     assert environment["name"] == PROJECT["name"]
@@ -67,6 +69,19 @@ def test_environment_yml_installs_this_package_and_lists_nothing_itself():
     extras = re.fullmatch(r"\.\[([\w,-]+)\]", options["--editable"])[1].split(",")
     assert set(extras) <= set(PROJECT["optional-dependencies"])
     assert "report" in extras
+
+
+def test_binder_copies_the_repository_before_it_installs_the_package():
+    """Its builder does so where a line of the pip section names a local file, and prefers these to environment.yml."""
+    (pip,) = [entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict)]
+    assert any(re.match(r"(-[cr]|--constraint|--requirement)\b|(-e |--editable=)?\.", line) for line in pip)
+    assert not any((ROOT / name).exists() for name in ("binder", ".binder", "Dockerfile", "postBuild", "start"))
+
+
+def test_apt_txt_holds_names_of_packages_only_as_binder_wants_them():
+    lines = (ROOT / "apt.txt").read_text(encoding="utf-8").splitlines()
+    assert lines == sorted(set(lines)) == debian.packages()
+    assert [line for line in lines if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", line)] == []
 
 
 def test_the_address_of_the_repository_is_that_of_pyproject_everywhere(tracked):
@@ -175,15 +190,32 @@ def test_a_notebook_is_as_make_notebooks_leaves_it(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_what_a_notebook_imports_is_what_its_install_cell_installs(path):
-    cell = notebooks.install_cell()
-    (extras,) = re.findall(rf"{PROJECT['name']}\[([\w,]+)\]", cell)
-    installed = closure(PROJECT["name"], set(extras.split(",")))
+    cell = next(cell.source for cell in notebooks.read(path).cells if cell.cell_type == "code")
+    extras = re.findall(rf"{PROJECT['name']}\[([\w,]+)\]", cell)
+    installed = closure(PROJECT["name"], {extra for some in extras for extra in some.split(",")})
     imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code(path), re.MULTILINE)) - set(sys.stdlib_module_names)
     owners = packages_distributions()
     assert [name for name in imported if not {canonicalize_name(o) for o in owners[name]} & installed] == []
 
 
 # The tools.
+
+
+def test_the_installer_says_which_versions_it_can_install():
+    done = subprocess.run([sys.executable, ROOT / "tools" / "install.py", "ancient"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "no 'ancient' versions to install: say tested or newest or oldest" in done.stderr
+
+
+def test_the_checker_of_spelling_knows_british_words_and_finds_a_mistake(tmp_path):
+    """Under the settings of pyproject.toml; what 'make test' runs."""
+    path, mistake = tmp_path / "text.md", "het"[::-1]  # backwards, since this file is checked too
+    command = [sys.executable, "-m", "codespell_lib", "--toml", ROOT / "pyproject.toml", path]
+    path.write_text("The colour of the neighbouring centre, normalised by the programme\n", encoding="utf-8")
+    assert subprocess.run(command, cwd=tmp_path).returncode == 0
+    path.write_text(f"The gradient, and {mistake} loss\n", encoding="utf-8")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode and f"{mistake} ==> the" in done.stdout
 
 
 def a_notebook(*sources):
@@ -208,6 +240,27 @@ def good(tmp_path):
 
     assert problems() == []
     return notebook, problems
+
+
+@pytest.mark.parametrize(
+    "code, needed",
+    [
+        ("from mnistlab.interop import (\n    import_keras,\n)", True),
+        ("from mnistlab.experiments import keras_steps, style", True),
+        ("import keras", True),
+        ("from tensorflow import data", True),
+        ("print('a text about Keras and keras')", False),
+        ("from mnistlab.interop import load_network", False),
+    ],
+)
+def test_a_notebook_that_uses_keras_installs_it_where_there_is_none(good, code, needed):
+    notebook, problems = good
+    notebook.cells[1].source = code
+    assert bool(problems()) == needed
+    notebooks.put_install_cell(notebook)
+    assert problems() == []
+    assert ('"mnistlab[interop] @' in notebook.cells[0].source) == needed
+    assert notebook.cells[0].source.startswith(notebooks.install_cell())
 
 
 SLOW = "# NBVAL_RAISES_EXCEPTION\n# NBVAL_IGNORE_OUTPUT\nimport time\ntime.sleep(60)"
@@ -421,10 +474,19 @@ def test_the_results_in_the_readme_are_those_of_the_stored_run():
         assert float(deviation) == pytest.approx(float(stored[name][2]), rel=0.2)
 
 
-@pytest.mark.parametrize(("study", "hidden", "epochs"), [("generalization", "300", 20), ("augmentation", "800", 40)])
-def test_the_accuracies_in_the_readme_are_those_that_are_stored(study, hidden, epochs):
-    runs = results.read(study)
-    tested = runs[runs["test_accuracy"].notna() & (runs["hidden"] == hidden) & (runs["epochs"] == epochs)]
+@pytest.mark.parametrize(
+    ("study", "begins", "chosen"),
+    [
+        ("generalization", "784-300-10, label smoothing", {"hidden": "300"}),
+        ("augmentation", "784-800-10, deskewed images", {"augmentation": "none"}),
+        ("augmentation", "784-800-10, deskewed and elastically distorted images", {"augmentation": "elastic"}),
+    ],
+)
+def test_the_accuracies_in_the_readme_are_those_that_are_stored(study, begins, chosen):
+    tested = results.read(study).dropna(subset="test_accuracy")
+    for column, value in chosen.items():
+        tested = tested[tested[column] == value]
     accuracy = 100 * tested["test_accuracy"]
     row = f"{accuracy.mean():.2f} ± {accuracy.std():.2f} | {len(tested)} |"
-    assert re.search(rf"^\| 784-{hidden}-10.*{re.escape(row)}$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert re.search(rf"^\| {begins}, [^|]+ \| {re.escape(row)}$", readme, re.MULTILINE)

@@ -1,5 +1,9 @@
 """Make .venv and install the package with everything that its development needs.
 
+install.py            in the versions of constraints.txt, which were tested together
+install.py newest     in the newest versions that there are
+install.py oldest     in the oldest versions that pyproject.toml allows
+
 Runs under the system's Python, whatever that is, so it keeps to syntax that old versions read.
 """
 
@@ -11,20 +15,31 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 RUN = os.path.join(VENV, "bin", "python")
 OLDEST, NEWEST = (3, 11), (3, 13)
+PIP = "-m pip install -qq --disable-pip-version-check --no-input "
+# pip knows no oldest versions; uv does.
+UV = "-m uv pip install --quiet --compile-bytecode --resolution lowest-direct "
+COMMANDS = {
+    "tested": [PIP + "--constraint constraints.txt --editable .[dev]"],
+    "newest": [PIP + "--upgrade --upgrade-strategy eager --editable .[dev]"],
+    "oldest": [PIP + "uv", UV + "--editable .[dev]"],
+}
 
 
 def main():
+    versions = (sys.argv[1:] or ["tested"])[0]
+    if versions not in COMMANDS:
+        sys.exit("there are no {!r} versions to install: say {}".format(versions, " or ".join(COMMANDS)))
     check(sys.version_info[:2], sys.executable)
     if not os.path.exists(RUN):
         make_environment()
     check(version_of(RUN), ".venv/bin/python")
     print("installing into .venv; the first time takes some minutes and about 2 GB", flush=True)
-    command = [RUN, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
-    command += ["--constraint", "constraints.txt", "--editable", ".[dev]"]
     # An installer told to write no bytecode would leave that work to the start of every notebook.
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    if subprocess.call(command, cwd=ROOT, env=variables) != 0:
-        sys.exit("pip could not install the packages of pyproject.toml: its message is above")
+    variables["VIRTUAL_ENV"] = VENV  # where uv installs
+    for command in COMMANDS[versions]:
+        if subprocess.call([RUN, *command.split()], cwd=ROOT, env=variables) != 0:
+            sys.exit("the packages of pyproject.toml could not be installed: the message is above")
     with open(os.path.join(VENV, ".installed"), "w"):
         pass
 

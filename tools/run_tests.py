@@ -18,6 +18,7 @@ def main() -> int:
     checks: dict[str, Sequence[str]] = {
         "ruff check": (*PYTHON, "ruff", "check"),
         "ruff format": (*PYTHON, "ruff", "format", "--check"),
+        "codespell": (*PYTHON, "codespell_lib"),
         "pytest": (*PYTHON, "pytest", "-q", "-m", "not report", *parallel),
         "nbval": (
             *(*PYTHON, "pytest", "-q", "--nbval", f"--nbval-cell-timeout={SECONDS_PER_CELL}", *parallel),

@@ -1,15 +1,29 @@
 """A Sphinx extension: what this report needs otherwise than Jupyter Book does it."""
 
+import repository
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ConfigError
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
+    app.connect("config-inited", lead_buttons_to_this_repository)
     app.connect("doctree-read", put_chapters_last, priority=900)
     app.connect("html-page-context", leave_out_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def lead_buttons_to_this_repository(app: Sphinx, config: Config) -> None:
+    """Let the buttons of a fork's pages lead to the fork: to launch, to edit, to report a mistake."""
+    if not config.html_theme_options.get("repository_url"):
+        return
+    try:
+        config.html_theme_options["repository_url"] = repository.address()
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def put_chapters_last(app: Sphinx, doctree: nodes.document) -> None:
