@@ -13,6 +13,11 @@ TABLE = re.compile(
     r"\\begin\{equation\*\}\n\\begin\{split\}(\\begin\{tabular\}.*?\\end\{tabular\})\\end\{split\}\n\\end\{equation\*\}",
     re.DOTALL,
 )
+EXERCISE = re.compile(r"\\label\{exercise:([\w-]+)\}\s+\\begin\{sphinxadmonition\}\{note\}\{(Exercise [\d.]+)")
+TO_EXERCISE = re.compile(
+    r"\\hyperref\[\\detokenize\{[^{}]*:([\w-]+)\}\](\{Exercise \\ref\{\\detokenize\{[^{}]*\}\}\})?"
+)
+INDEXED = re.compile(r"\\index\{[^\n]*?\\spxentry\{")
 FOOTNOTE = re.compile(r"%\n\\begin\{footnote\}.*?\\end\{footnote\}", re.DOTALL)
 
 
@@ -20,6 +25,9 @@ def for_print(text: str, contents: Mapping) -> str:
     """Return Sphinx's LaTeX as it should be typeset; ``contents`` is what _toc.yml holds."""
     text = number_chapters(text, contents)
     text = drop_hidden_code(text)
+    text = link_exercises(text)
+    # Inside the argument of another command TeX writes this sign in another way: one word would be two in the index.
+    text = INDEXED.sub(lambda match: match[0].replace(r"\sphinxhyphen{}", "-"), text)
     text = TABLE.sub(r"\\begin{center}\n\\reporttable{\1}\n\\end{center}", text)
     text = PROOF.sub(r"\\begin{reportproof}\1\\end{reportproof}", text)
     body, begin, end = text.partition(r"\begin{sphinxthebibliography}")
@@ -46,6 +54,21 @@ def number_chapters(text: str, contents: Mapping) -> str:
                 before = rf"\clearpage\setcounter{{secnumdepth}}{{{depth}}}{entry}" + "\n"
                 text = text[: match.start()] + before + text[match.start() :]
     return text
+
+
+def link_exercises(text: str) -> str:
+    """Let references to exercises lead there and say their numbers.
+
+    The labels that sphinx-exercise writes are not those that its references ask for.
+    """
+    numbers = dict(EXERCISE.findall(text))
+
+    def link(match: re.Match) -> str:
+        if match[1] not in numbers:
+            return match[0]
+        return rf"\hyperref[exercise:{match[1]}]" + (f"{{{numbers[match[1]]}}}" if match[2] else "")
+
+    return TO_EXERCISE.sub(link, text)
 
 
 def drop_hidden_code(text: str) -> str:

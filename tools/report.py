@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import debian
+import repository
 import yaml
 from common import BUILD, ROOT, environment, say
 from latex import for_print
@@ -20,7 +21,16 @@ from report_checks import check_html, check_latex
 
 # jupyter-cache looks at the code of a notebook only; the code runs on these.
 NOTEBOOKS_RUN_ON = ("mnistlab", "results", "constraints.txt")
-REPORT_IS_MADE_OF = (*NOTEBOOKS_RUN_ON, "book", "notebooks", "tools", "_config.yml", "_toc.yml", "README.md")
+REPORT_IS_MADE_OF = (
+    *NOTEBOOKS_RUN_ON,
+    "book",
+    "notebooks",
+    "tools",
+    "_config.yml",
+    "_toc.yml",
+    "README.md",
+    "CITATION.cff",
+)
 
 OUTPUT = {"html": BUILD / "html" / "index.html", "pdf": BUILD / "latex" / "report.pdf"}
 FOLDER = {"html": BUILD / "html", "pdf": BUILD / "latex"}
@@ -38,31 +48,61 @@ class BuildError(Exception):
     """The report could not be built; the message says why."""
 
 
+class TexMissing(BuildError):
+    """The PDF cannot be built on this machine; the pages can."""
+
+
 def main(targets: list[str]) -> int:
-    """Build the targets in order, stopping at the first that fails; return the exit status."""
-    for target in targets:
+    """Build the targets, stopping at the first that fails; return the exit status.
+
+    The PDF comes first, since the pages offer it. Where there is no TeX, they are built without it.
+    """
+    failed = False
+    for target in sorted(targets, reverse=True):
         try:
             build(target)
         except BuildError as error:
             say(f"{target}: not built: {error}")
-            return 1
-    return 0
+            failed = True
+            if not isinstance(error, TexMissing):
+                break
+    return int(failed)
 
 
 def build(target: str) -> None:
     """Build ``target``, "html" or "pdf", unless it stands there already, built from the files as they are."""
-    state, stamp = digest(REPORT_IS_MADE_OF), BUILD / f".{target}"
-    if stamp.exists() and stamp.read_text() == state and OUTPUT[target].exists():
+    state, stamp = f"{digest(REPORT_IS_MADE_OF)} {buttons_lead_to()}", BUILD / f".{target}"
+    offered = target == "html" and is_built("pdf", state)
+    if offered:
+        state += " with the PDF"
+    if is_built(target, state):
         say(f"{target}: nothing has changed since {OUTPUT[target].relative_to(ROOT)} was built")
         return
     stamp.unlink(missing_ok=True)
     if target == "pdf" and not shutil.which("latexmk") and not debian.install(debian.packages(), "TeX"):
-        raise BuildError("there is no TeX")
+        raise TexMissing("there is no TeX")
     forget_pages(target)
     forget_stale_outputs()
-    (build_html if target == "html" else build_pdf)()
+    if target == "html":
+        build_html({"REPORT_PDF": str(OUTPUT["pdf"])} if offered else {})
+    else:
+        build_pdf()
     stamp.write_text(state)
     say(f"{target}: {OUTPUT[target].relative_to(ROOT)}")
+
+
+def is_built(target: str, state: str) -> bool:
+    """Whether ``target`` stands there, built from files in that state."""
+    stamp = BUILD / f".{target}"
+    return stamp.exists() and stamp.read_text() == state and OUTPUT[target].exists()
+
+
+def buttons_lead_to() -> str:
+    """Return the address of the repository, which the pages hold though it may stand in no file they are made of."""
+    try:
+        return repository.address()
+    except ValueError as error:
+        raise BuildError(str(error)) from None
 
 
 def forget_pages(target: str) -> None:
@@ -80,9 +120,9 @@ def forget_stale_outputs() -> None:
         stamp.write_text(state)
 
 
-def build_html() -> None:
-    """Run the notebooks and build the pages."""
-    run_jupyter_book("html")
+def build_html(variables: dict[str, str]) -> None:
+    """Run the notebooks and build the pages, with more variables for the extensions of Sphinx."""
+    run_jupyter_book("html", variables)
     refuse(check_html(FOLDER["html"]))
 
 
@@ -103,13 +143,18 @@ def build_pdf() -> None:
     refuse(check_latex(source, source.with_suffix(".log")))
 
 
-def run_jupyter_book(builder: str) -> None:
+def run_jupyter_book(builder: str, variables: dict[str, str] | None = None) -> None:
     """Run Jupyter Book with warnings as errors; say which notebook runs and, at the end, what was wrong."""
     program = Path(sys.executable).with_name("jupyter-book")
     command = [program, "build", ".", "-n", "-W", "--keep-going", "--builder", builder]
     log = []
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment() | (variables or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         for line in process.stdout or ():
             log.append(ESCAPES.sub("", line).rstrip())
