@@ -1,0 +1,76 @@
+"""Measure mnistlab beside its peers, print the table, and store it in results/bench.csv.
+
+python -m benchmarks.speed              everything, about 25 minutes on two quiet cores; a run that was cut goes on
+python -m benchmarks.speed --short      few repetitions of little, some minutes; printed, not stored
+python -m benchmarks.speed training     one section or more of: hardware training inference scaling startup accuracy
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from importlib import import_module
+from math import nan
+from pathlib import Path
+
+from benchmarks.speed import report
+from benchmarks.speed.measure import Crew
+from benchmarks.speed.peers import OVERRIDES, missing
+from benchmarks.speed.store import Store
+from mnistlab.experiments import results
+from mnistlab.experiments.provenance import provenance
+
+SECTIONS = ("hardware", "training", "inference", "scaling", "startup", "accuracy")
+RUNS = Path(__file__).resolve().parents[2] / "_build" / "experiments" / "bench"
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help="all if none is named")
+    parser.add_argument("--short", action="store_true", help="few repetitions of little; nothing is stored")
+    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has measured")
+    parser.add_argument("--keep-environment", action="store_true", help=f"leave {', '.join(OVERRIDES)} as they are")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="where bench.csv goes (results/)")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.sections if name not in SECTIONS]:
+        parser.error(f"there is no section {', '.join(unknown)}: choose among {', '.join(SECTIONS)}")
+    if absent := missing():
+        print(f"not installed, so left out: {', '.join(absent)}. pip install 'mnistlab[bench]' brings them", flush=True)
+
+    settings = {"short": options.short, "environment": "kept" if options.keep_environment else "default"}
+    path = RUNS / ("short.jsonl" if options.short else "groups.jsonl")
+    if options.fresh or options.short:
+        path.unlink(missing_ok=True)
+    store, begin = Store(path, settings, options.keep_environment), time.perf_counter()
+    crew = Crew(options.keep_environment)
+    try:
+        for name in options.sections or SECTIONS:
+            for group, run in import_module(f"benchmarks.speed.{name}").groups(options.short):
+                if group not in store.groups:
+                    store.add(group, run(crew))
+                    print(f"{time.perf_counter() - begin:6.0f} s  {group}", flush=True)
+    finally:
+        crew.close()
+
+    frame = store.frame()
+    print(report.text(frame))
+    print("\nmedian (quartiles), and the ratio to mnistlab in the same round; limits that the project sets itself,")
+    print("by the clock, which other work on the machine falsifies, and by processor time with one thread:")
+    by_processor = {what: found for what, found, _ in report.verdicts(frame, "processor_ratio")}
+    for what, found, limit in report.verdicts(frame):
+        verdict = "holds" if found <= limit else "does not hold"
+        print(f"{what:40} {found:6.2f}, at most {limit:g}: {verdict:14} ({by_processor.get(what, nan):.2f})")
+    about = provenance() | store.versions
+    print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
+    if not options.short:
+        for file in results.write("bench", frame, folder=options.into):
+            print(f"wrote {file}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

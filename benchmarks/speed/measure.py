@@ -1,0 +1,91 @@
+"""Peers take turns, A B C A B C, and each quantity becomes a median with quartiles and a ratio to this library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.speed.peers import OURS, installed
+from benchmarks.speed.work import Work
+from benchmarks.speed.worker import Times, Worker
+
+__all__ = ["Crew", "epochs", "row", "rows"]
+
+
+@dataclass
+class Crew:
+    """The workers that run already, by name and threads; each is started when it is first asked for."""
+
+    keep_environment: bool = False
+    workers: dict[tuple[str, int], Worker] = field(default_factory=dict)
+
+    def get(self, name: str, threads: int) -> Worker:
+        """Return a worker; those with another number of threads are sent home."""
+        for key in [key for key in self.workers if key[1] != threads]:
+            self.workers.pop(key).close()
+        if (name, threads) not in self.workers:
+            self.workers[name, threads] = Worker(name, threads, self.keep_environment)
+        return self.workers[name, threads]
+
+    def close(self) -> None:
+        """End all of them."""
+        while self.workers:
+            self.workers.popitem()[1].close()
+
+
+def epochs(crew: Crew, names: Iterable[str], work: Mapping[str, Work], threads: int, count: int) -> dict:
+    """Train all peers side by side, an epoch of each in turn; return the :data:`Times` of each peer's epochs.
+
+    Parameters
+    ----------
+    crew
+        The workers.
+    names
+        Of peers; those that are not installed are left out.
+    work
+        What each peer does.
+    threads
+        Of each.
+    count
+        Epochs after the first, which only warms up: it compiles, allocates, and is not returned.
+    """
+    team = {name: crew.get(name, threads) for name in names if installed(name)}
+    for name, worker in team.items():
+        worker.ask("train", work[name])
+    times: dict[str, list[Times]] = {name: [] for name in team}
+    for _ in range(count):
+        for name, worker in team.items():
+            times[name].append(worker.ask(True))
+    for worker in team.values():
+        worker.end_training()
+    return times
+
+
+def row(quantity: str, values: Sequence[float], **about: object) -> dict[str, object]:
+    """Return a row of the table: median, quartiles and number of the values."""
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    numbers = {"median": float(middle), "q1": float(low), "q3": float(high), "repetitions": len(values)}
+    return {**about, "quantity": quantity, **numbers}
+
+
+def rows(quantity: str, times: Mapping[str, Sequence[Times]], scale: float = 1.0, **about: object) -> list[dict]:
+    """Return a row a peer, from times taken in turn.
+
+    ``ratio`` is the median of the ratios to this library in the same round, which suffers less from other work on the
+    machine than the ratio of the medians; ``processor_seconds`` and ``processor_ratio`` are the same by processor time.
+    """
+    result = []
+    for name, taken in times.items():
+        ours, theirs = np.array(times.get(OURS, taken)), np.array(taken)
+        ratio = np.median(theirs / np.maximum(ours, 1e-9), axis=0) if OURS in times else (np.nan, np.nan)
+        result.append(
+            row(quantity, scale * theirs[:, 0], peer=name, **about)
+            | {
+                "ratio": float(ratio[0]),
+                "processor_seconds": float(scale * np.median(theirs[:, 1])),
+                "processor_ratio": float(ratio[1]),
+            }
+        )
+    return result

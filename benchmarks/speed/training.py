@@ -1,0 +1,72 @@
+"""Seconds per epoch, and whether later epochs are slower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from benchmarks.speed.measure import Crew, epochs, rows
+from benchmarks.speed.peers import OURS, PEERS
+from benchmarks.speed.work import Work
+
+__all__ = ["groups"]
+
+EPOCH = 60_000
+BATCHES = (32, 64, 128, 256, 1024)
+WITHOUT_ADAM = ("textbook NumPy", "one image at a time")
+SLOW = {"one image at a time": 500}
+"""Images of an epoch for a peer of which the usual number would cost minutes."""
+
+
+def groups(short: bool) -> Iterator[tuple[str, object]]:
+    """Yield a name and a function from a :class:`Crew` to rows, for each set of trainings that run side by side."""
+    count, repetitions = (6_400, 3) if short else (20_000, 5)
+    others = [name for name in PEERS if name != "one image at a time"]
+    adam = [name for name in PEERS if name not in WITHOUT_ADAM]
+    for threads in (1,) if short else (1, 2):
+        for batch in (32, 256) if short else BATCHES:
+            work = Work(batch=batch, count=count)
+            yield f"training {work} sgd {batch} {threads}", partial(_compare, others, work, threads, repetitions)
+    if short:
+        return
+    work = Work(batch=1, count=2_500)
+    yield f"training {work} sgd 1 1", partial(_compare, list(PEERS), work, 1, repetitions)
+    for sizes in ((784, 800, 10), (784, 256, 128, 10)):
+        work = Work(sizes, 128, "adam", count)
+        yield f"training {work} adam 128 1", partial(_compare, adam, work, 1, repetitions)
+    for batch in (32, 128):
+        for options in ({}, {"dropout": 0.3}, {"weight_decay": 1e-4}):
+            names = (OURS, "PyTorch", "PyTorch, flush") + (("textbook NumPy",) if not options else ())
+            work = Work(batch=batch, count=10_000, **options)
+            yield f"slow-down {work} {batch} {options}", partial(_slow_down, names, work)
+
+
+def _compare(names: list[str], work: Work, threads: int, repetitions: int, crew: Crew) -> list[dict]:
+    works = {name: Work(**(vars(work) | {"count": SLOW.get(name, work.count)})) for name in names}
+    times = epochs(crew, names, works, threads, repetitions)
+    for name, taken in times.items():  # all to the same number of images
+        times[name] = [tuple(np.array(one) * work.count / works[name].count) for one in taken]
+    whole = 5_000 if work.batch == 1 else EPOCH
+    return rows(
+        "seconds per epoch", times, whole / work.count, section="training", threads=threads, images=whole, **about(work)
+    )
+
+
+def _slow_down(names: tuple[str, ...], work: Work, crew: Crew) -> list[dict]:
+    times = epochs(crew, names, dict.fromkeys(names, work), 1, 20)
+    thirds = {}
+    for name, taken in times.items():
+        early, late = np.array(taken[:3]), np.array(taken[-3:])
+        thirds[name] = [tuple(late[i] / early[j]) for i in range(3) for j in range(3)]
+    result = rows(
+        "late epochs / early epochs", thirds, section="slow-down", threads=1, images=work.count, **about(work)
+    )
+    return [{**one, "ratio": None, "processor_ratio": None, "repetitions": 3} for one in result]
+
+
+def about(work: Work) -> dict[str, object]:
+    """Return the columns that describe a training."""
+    names = ("optimizer", "batch", "dropout", "weight_decay")
+    return {"network": str(work), **{name: getattr(work, name) for name in names}}

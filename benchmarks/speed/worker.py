@@ -1,0 +1,159 @@
+"""A peer in a process of its own: its threads, its kernels and its flushing of subnormals are nobody else's.
+
+The parent gives each worker its turn, so that only one of them computes at a time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from benchmarks.speed import peers
+from benchmarks.speed.work import Work, images, labels, samples
+
+__all__ = ["PeerError", "Times", "Worker"]
+
+LONGEST = 1_800.0
+"""Seconds after which a silent worker counts as lost."""
+
+Times = tuple[float, float]
+"""Seconds by the clock on the wall, and of processor time in all of the process's threads."""
+
+
+class PeerError(RuntimeError):
+    """A peer failed; the message holds its traceback."""
+
+
+class Worker:
+    """A running peer.
+
+    Parameters
+    ----------
+    name
+        One of :data:`peers.PEERS`.
+    threads
+        How many threads it may use.
+    keep_environment
+        Leaves settings in that choose a library's kernels by hand.
+
+    Attributes
+    ----------
+    start_seconds
+        From the start of the process until the framework was ready.
+    """
+
+    def __init__(self, name: str, threads: int, keep_environment: bool = False):
+        context = multiprocessing.get_context("spawn")
+        self.name = name
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, name, threads), daemon=True)
+        before, begin = dict(os.environ), time.perf_counter()
+        try:
+            os.environ.clear()
+            os.environ.update(peers.environment(threads, keep_environment))
+            self.process.start()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        theirs.close()
+        self.receive()
+        self.start_seconds = time.perf_counter() - begin
+
+    def receive(self) -> object:
+        """Return what the worker says next.
+
+        Raises
+        ------
+        PeerError
+            If it failed, ended, or says nothing for half an hour.
+        """
+        try:
+            if not self.connection.poll(LONGEST):
+                raise PeerError(f"{self.name} has said nothing for {LONGEST:.0f} s")
+            kind, content = self.connection.recv()
+        except EOFError:
+            raise PeerError(f"{self.name} ended without a word, with status {self.process.exitcode}") from None
+        if kind == "error":
+            raise PeerError(f"{self.name} failed:\n{content}")
+        return content
+
+    def ask(self, *message: object) -> object:
+        """Send a message and return the answer."""
+        self.connection.send(message)
+        return self.receive()
+
+    def end_training(self) -> None:
+        """Let a training end that waits for its next epoch."""
+        self.ask(False)
+
+    def close(self) -> None:
+        """End the process."""
+        self.connection.close()
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.terminate()
+            self.process.join()
+
+
+def _serve(connection: Connection, name: str, threads: int) -> None:
+    """Answer until the parent closes the connection; what frameworks print is dropped."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    try:
+        peer = peers.load(name)
+        peer.start(peers.PEERS[name][1], threads)
+        connection.send(("ready", None))
+        while True:
+            command, *arguments = connection.recv()
+            connection.send(("done", COMMANDS[command](connection, peer, *arguments)))
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        sys.exit(0)
+    except Exception:
+        connection.send(("error", traceback.format_exc()))
+
+
+def _train(connection: Connection, peer: peers.Peer, work: Work, accuracy: bool = False) -> None:
+    """Train; after each epoch report :data:`Times`, with the test accuracy if asked, and wait for what comes next."""
+    x, y = samples(work)
+    begin: list[float] = []
+
+    def start() -> None:
+        begin[:] = time.perf_counter(), time.process_time()
+
+    def after_epoch(classify: Callable[[np.ndarray], np.ndarray]) -> bool:
+        times = (time.perf_counter() - begin[0], time.process_time() - begin[1])
+        share = float(np.mean(classify(images("test")) == labels("test"))) if accuracy else None
+        connection.send(("epoch", (times, share) if accuracy else times))
+        (going,) = connection.recv()
+        start()
+        return going
+
+    start()
+    peer.train(work, x, y, after_epoch)
+
+
+def _classify(connection: Connection, peer: peers.Peer, work: Work, batch: int, calls: int) -> list[Times]:
+    """Classify ``batch`` test images, ``calls`` times, after calls that only warm up; return the times of each."""
+    classify = peer.classifier(work)
+    x = images("test")
+    places = [(i * batch) % (len(x) - batch + 1) for i in range(calls)]
+    batches = [np.ascontiguousarray(x[place : place + batch]) for place in places]
+    for one in batches[: max(3, calls // 10)]:
+        classify(one)
+    times = []
+    for one in batches:
+        wall, processor = time.perf_counter(), time.process_time()
+        classify(one)
+        times.append((time.perf_counter() - wall, time.process_time() - processor))
+    return times
+
+
+COMMANDS = {"train": _train, "classify": _classify}
