@@ -36,4 +36,5 @@ def test_every_stored_file_is_in_the_list():
     folder = results.results_folder()
     names = {path.stem.removesuffix("_curves") for path in folder.glob("*.csv")}
     studies = set(stored.stored_studies().get("study", ()))
-    assert {name for name in names if not any(name.startswith(study) for study in studies)} == set()
+    timings = {"bench", "keras_speed"}  # of benchmarks, which are no studies
+    assert {name for name in names if not any(name.startswith(study) for study in studies)} <= timings
