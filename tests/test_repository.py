@@ -150,7 +150,7 @@ def test_the_contents_name_every_notebook_and_page():
     assert {f"notebooks/{path.stem}" for path in NOTEBOOKS} == {
         name for name in CHAPTERS if name.startswith("notebooks/")
     }
-    pages = {f"book/{path.stem}" for path in (ROOT / "book").glob("*.md")}
+    pages = {str(path.relative_to(ROOT).with_suffix("")) for path in (ROOT / "book").rglob("*.md")}
     assert pages == {name for name in [CONTENTS["root"], *CHAPTERS] if name.startswith("book/")}
 
 
