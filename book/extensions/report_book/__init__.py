@@ -8,7 +8,18 @@ from importlib import import_module
 
 from sphinx.application import Sphinx
 
-MODULES = ("api", "api_links", "bibliography", "citation", "exercises", "landing", "notation", "printed", "roads", "terms")
+MODULES = (
+    "api",
+    "api_links",
+    "bibliography",
+    "citation",
+    "exercises",
+    "landing",
+    "notation",
+    "printed",
+    "roads",
+    "terms",
+)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
