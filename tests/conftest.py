@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 # Before anything imports TensorFlow: silent, and with the plain order of additions.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -33,3 +34,17 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
     x = (centres[y] + 0.3 * rng.standard_normal((300, 4))).astype(np.float32)
     x.flags.writeable = y.flags.writeable = False
     return x, y
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, or what is like it, in the hands of Playwright."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = os.environ.get("MNISTLAB_BROWSER") or next(filter(None, map(shutil.which, names)), None)
+    if not program:
+        pytest.skip("there is no Chromium on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield running
+        running.close()

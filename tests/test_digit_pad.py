@@ -6,9 +6,7 @@ import base64
 import html
 import io
 import json
-import os
 import re
-import shutil
 from importlib.resources import files
 
 import numpy as np
@@ -96,18 +94,6 @@ def test_what_cannot_be_shown_is_refused(network, error, word):
 
 
 # Its script beside the library, in a browser.
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = os.environ.get("MNISTLAB_BROWSER") or shutil.which("chromium")
-    if not program:
-        pytest.skip("there is no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

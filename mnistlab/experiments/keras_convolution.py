@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mnistlab.experiments.packed import pack_floats, pack_indices
 from mnistlab.experiments.projects import spline_deskew
 from mnistlab.experiments.runs import SPLIT_SEED
 from mnistlab.interop.keras_models import import_keras
@@ -27,7 +27,6 @@ __all__ = [
     "ConvolutionalProject",
     "Images",
     "compiled",
-    "decode_weights",
     "fast_keras",
     "first_loss",
     "scores",
@@ -152,7 +151,8 @@ def train_convolution(run: ConvolutionRun, images: Images | None = None, epochs:
         The last row also has what belongs to the network that comes out, which is that of the epoch with the highest
         validation accuracy, or of the last one where nothing is put aside: ``chosen_epoch``,
         ``final_validation_accuracy``, ``final_test_loss``, ``final_test_accuracy``, ``wrong``, the indices of the test
-        images that it gets wrong, separated by blanks, and ``weights``, for :func:`decode_weights`.
+        images that it gets wrong, and ``weights``, one vector as mnistlab's, both as :mod:`mnistlab.experiments.packed`
+        writes them.
     """
     project = PROJECTS[run.project]
     images = _mnist(run.project) if images is None else images
@@ -187,7 +187,7 @@ def train_convolution(run: ConvolutionRun, images: Images | None = None, epochs:
     for name, value in final.items():
         frame[name] = [*[np.nan] * (len(frame) - 1), value]
     flat = np.concatenate([values.ravel() for values in weights])
-    texts = {"wrong": " ".join(map(str, wrong)), "weights": b64encode(flat.astype("<f4").tobytes()).decode()}
+    texts = {"wrong": pack_indices(wrong), "weights": pack_floats(flat)}
     for name, text in texts.items():
         frame[name] = [*[""] * (len(frame) - 1), text]
     return frame
@@ -218,11 +218,6 @@ def scores(model: Any, x: np.ndarray, y: np.ndarray) -> tuple[float, float, np.n
     loss = -np.log(np.maximum(probabilities[np.arange(len(y)), y].astype(np.float64), 1e-7)).mean()
     right = probabilities.argmax(axis=1) == y
     return float(loss), float(right.mean()), np.flatnonzero(~right)
-
-
-def decode_weights(text: str) -> np.ndarray:
-    """Return the weights that a row of :func:`train_convolution` holds as text: one vector, float32, as mnistlab's."""
-    return np.frombuffer(b64decode(text), "<f4").astype(np.float32)
 
 
 def test_images(project: str) -> tuple[np.ndarray, np.ndarray]:

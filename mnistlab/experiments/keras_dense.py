@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from mnistlab.experiments.keras_steps import AdamAsKeras
+from mnistlab.experiments.packed import pack_indices, right_rows
 from mnistlab.experiments.projects import PROJECTS
 from mnistlab.experiments.published import PublishedAccuracy
 from mnistlab.experiments.source import Source
@@ -302,7 +303,7 @@ def train(run: DenseRun) -> tuple[Any, pd.DataFrame]:
     frame = pd.DataFrame([fixed | row for row in watch.rows])
     wrong = np.flatnonzero(probabilities(network, images.test[0]).argmax(axis=1) != images.test[1].argmax(axis=1))
     frame["test_loss"], frame["test_accuracy"], frame["wrong"] = np.nan, np.nan, ""
-    ends = [*attempt(*images.test), " ".join(map(str, wrong))]
+    ends = [*attempt(*images.test), pack_indices(wrong)]
     frame.loc[frame.index[-1], ["test_loss", "test_accuracy", "wrong"]] = ends
     return network, frame
 
@@ -363,10 +364,7 @@ def right_answers(stored: pd.DataFrame, images: int = 10_000) -> np.ndarray:
     images
         How many test images there are.
     """
-    right = np.ones((len(stored), images), dtype=bool)
-    for row, text in zip(right, stored["wrong"].fillna(""), strict=True):
-        row[np.fromiter(map(int, text.split()), int)] = False
-    return right
+    return right_rows(stored["wrong"], images)
 
 
 BOXES = str.maketrans("━─┃│┏┓└┘┳┴┡┩╇├┤┼┬", "--||" + 13 * "+")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from mnistlab.experiments import results
 from mnistlab.experiments.committee import Ballots
+from mnistlab.experiments.packed import pack_floats, pack_indices, right_rows, unpack_floats
 from mnistlab.experiments.runs import Run, prepared, train
 from mnistlab.experiments.studies.generalization import LARGE_CANDIDATES
 from mnistlab.experiments.sweep import sweep, with_seeds
@@ -142,14 +142,11 @@ def right_answers(runs: Iterable[Run], images: int = 10_000, folder: Path | None
         If a run is not stored.
     """
     stored = results.read(ANSWERS, folder=folder, extra_text=("wrong", "predicted")).set_index("key")["wrong"]
-    right = []
+    runs = list(runs)
     for some in runs:
         if some.key not in stored.index:
             raise ValueError(f"{some.name} ({some.key}) is not among the stored runs of {NAME}")
-        row = np.ones(images, dtype=bool)
-        row[np.fromiter(map(int, stored[some.key].split()), int)] = False
-        right.append(row)
-    return np.array(right)
+    return right_rows([stored[some.key] for some in runs], images)
 
 
 def ballots(folder: Path | None = None) -> Ballots:
@@ -181,17 +178,12 @@ def train_and_answer(run: Run) -> pd.DataFrame:
     if abs(1 - len(wrong) / len(y) - measured) > 1e-6:
         raise RuntimeError(f"{run.key}: {len(wrong)} wrong answers do not make an accuracy of {measured}")
     frame["cpu_seconds"], frame["wrong"], frame["answers"] = np.nan, "", ""
-    frame.loc[frame.index[-1], ["cpu_seconds", "wrong"]] = [seconds, " ".join(map(str, wrong))]
+    frame.loc[frame.index[-1], ["cpu_seconds", "wrong"]] = [seconds, pack_indices(wrong)]
     if run.test:
-        frame.loc[frame.index[-1], "answers"] = encode_probabilities(probabilities)
+        frame.loc[frame.index[-1], "answers"] = pack_floats(probabilities)
     return frame
 
 
-def encode_probabilities(probabilities: np.ndarray) -> str:
-    """Return rows of ten probabilities as text: float32, little-endian, in base 64."""
-    return b64encode(probabilities.astype("<f4").tobytes()).decode()
-
-
 def decode_probabilities(text: str) -> np.ndarray:
-    """Return what :func:`encode_probabilities` wrote, float64 of shape (N, 10)."""
-    return np.frombuffer(b64decode(text), "<f4").reshape(-1, 10).astype(np.float64)
+    """Return the probabilities that stand in ``answers``, float64 of shape (N, 10)."""
+    return unpack_floats(text).reshape(-1, 10).astype(np.float64)

@@ -9,7 +9,8 @@ import numpy as np
 
 from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.experiments import results
-from mnistlab.experiments.keras_convolution import ConvolutionRun, decode_weights, train_convolution
+from mnistlab.experiments.keras_convolution import ConvolutionRun, train_convolution
+from mnistlab.experiments.packed import right_rows, unpack_floats
 from mnistlab.experiments.provenance import COLUMNS
 from mnistlab.experiments.sweep import sweep
 from mnistlab.layers import Dense, ReLU, Softmax
@@ -70,14 +71,11 @@ def right_answers(runs: Iterable[ConvolutionRun], images: int = 10_000, folder: 
         If a run is not stored.
     """
     stored = results.read(ANSWERS, folder=folder, extra_text=("wrong",)).set_index("key")["wrong"]
-    right = []
+    runs = list(runs)
     for some in runs:
         if some.key not in stored.index:
             raise ValueError(f"{some.key} is not among the stored runs of {NAME}")
-        row = np.ones(images, dtype=bool)
-        row[np.fromiter(map(int, stored[some.key].split()), int)] = False
-        right.append(row)
-    return np.array(right)
+    return right_rows([stored[some.key] for some in runs], images)
 
 
 def kept_network(folder: Path | None = None) -> Network:
@@ -91,5 +89,5 @@ def kept_network(folder: Path | None = None) -> Network:
         ]
     )
     (text,) = results.read(WEIGHTS, folder=folder)["weights"]
-    network.parameters[...] = decode_weights(text)
+    network.parameters[...] = unpack_floats(text)
     return network

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mnistlab.experiments import results
+from mnistlab.experiments.packed import pack_indices, right_rows
 from mnistlab.experiments.provenance import COLUMNS
 from mnistlab.experiments.runs import Run, prepared, train
 from mnistlab.experiments.sweep import sweep, with_seeds
@@ -126,7 +127,7 @@ def train_and_answer(run: Run) -> pd.DataFrame:
     x, y = part.test if run.test else part.validation
     wrong = np.flatnonzero(network.predict(x) != y)
     frame["wrong"] = ""
-    frame.loc[frame.index[-1], "wrong"] = " ".join(map(str, wrong))
+    frame.loc[frame.index[-1], "wrong"] = pack_indices(wrong)
     return frame
 
 
@@ -167,9 +168,4 @@ def answers(frame: pd.DataFrame, run: Run, images: int = 10_000) -> np.ndarray:
     KeyError
         If there are none.
     """
-    rows = rows_of(frame, run)
-    right = np.ones((len(rows), images), bool)
-    for network, wrong in zip(right, rows["wrong"], strict=True):
-        if isinstance(wrong, str):  # NaN where none is wrong
-            network[[int(index) for index in wrong.split()]] = False
-    return right
+    return right_rows(rows_of(frame, run)["wrong"], images)
