@@ -37,6 +37,9 @@ PATIENCE_MS = 300_000
 HEAVIEST = 2_000_000
 """Bytes of a page with its pictures, beside the scripts and styles that all pages share."""
 
+STILL = "*, ::before, ::after { transition: none !important; animation: none !important; }"
+"""Colours that fade over are measured where they end: how long a fade takes depends on the machine."""
+
 pytestmark = pytest.mark.report
 
 # What one visit to a page gathers; formulas count as raw where their TeX still stands in the text.
@@ -132,10 +135,10 @@ def visit(browser, server):
 
 def barriers(page):
     """Return what axe-core finds that keeps people out, in the light and, where colours decide, in the dark."""
+    page.add_style_tag(content=STILL)
     page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'], preload: false })")["violations"]
     page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
-    page.wait_for_timeout(400)  # colours fade over
     found += page.evaluate("() => axe.run(document, { runOnly: ['color-contrast'], preload: false })")["violations"]
     return [
         (rule["id"], element["html"][:200], element["failureSummary"])
