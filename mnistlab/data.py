@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["minibatches", "one_hot", "split", "to_vectors"]
+__all__ = ["ahead", "minibatches", "one_hot", "split", "to_vectors"]
+
+Item = TypeVar("Item")
 
 
 def to_vectors(
@@ -100,6 +104,20 @@ def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tu
         raise ValueError(f"putting aside {fraction:g} of {len(x)} samples leaves one side empty")
     order = np.random.default_rng(seed).permutation(len(x))
     return x[order[aside:]], y[order[aside:]], x[order[:aside]], y[order[:aside]]
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield items, each of which a second thread makes while the one before it is in use.
+
+    They come in the same order, and an error comes where it would have come. NumPy lets go of the interpreter while it
+    computes, so that the two threads run at once where there are two cores.
+    """
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item
 
 
 def minibatches(

@@ -210,7 +210,7 @@ class Dropout(Layer):
             return x
         keep = 1 - self.rate
         kept = rng.random(x.shape, dtype=np.float32) < keep
-        self.mask = np.asarray(np.where(kept, 1 / keep, 0.0).astype(x.dtype), like=x)
+        self.mask = np.asarray(kept * x.dtype.type(1 / keep), like=x)
         return x * self.mask
 
     def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray:

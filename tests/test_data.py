@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import mnistlab as ml
+from mnistlab.data import ahead
 
 
 def test_to_vectors_scales_each_brightness():
@@ -85,3 +89,43 @@ def test_split_is_drawn_at_random_by_its_seed():
 def test_wrong_arguments(call, error: type[Exception], message: str):
     with pytest.raises(error, match=message):
         call()
+
+
+# One batch ahead.
+
+
+def test_items_are_made_one_ahead_in_another_thread_and_come_in_order():
+    made = []
+
+    def items():
+        for number in range(4):
+            made.append((number, threading.get_ident()))
+            yield number
+
+    seen = []
+    for number in ahead(items()):
+        while len(made) < min(number + 2, 4):  # the next one, without being asked for
+            time.sleep(0.001)
+        seen.append((number, len(made)))
+    assert seen == [(0, 2), (1, 3), (2, 4), (3, 4)]
+    assert {thread for _, thread in made} != {threading.get_ident()} and len({thread for _, thread in made}) == 1
+
+
+def test_an_error_comes_after_the_items_before_it():
+    def items():
+        yield 1
+        raise ValueError("the second")
+
+    coming = ahead(items())
+    assert next(coming) == 1
+    with pytest.raises(ValueError, match="the second"):
+        next(coming)
+
+
+def test_no_thread_stays_when_nobody_wants_more():
+    before = threading.active_count()
+    coming = ahead(iter(range(10)))
+    next(coming)
+    assert threading.active_count() == before + 1
+    coming.close()
+    assert threading.active_count() == before

@@ -95,7 +95,7 @@ def test_no_two_purposes_share_a_random_stream(clusters, monkeypatch: pytest.Mon
         states.append(str(rng.bit_generator.state))
 
     network = ml.Network([ml.Dense(4, 3, initializer=lambda rng, shape: saw(rng) or np.zeros(shape))], seed=0)
-    monkeypatch.setattr(training, "minibatches", lambda x, t, size, rng: saw(rng) or [(x, t)])
+    monkeypatch.setattr(training, "minibatches", lambda x, t, size, rng: (saw(rng) or (x, t) for _ in range(1)))
     monkeypatch.setattr(training, "train_step", lambda *arguments: saw(arguments[-1]) or 1.0)
     ml.fit(network, *clusters, epochs=3, seed=0)
     assert len(states) == 2 + 3 * 2
