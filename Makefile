@@ -62,7 +62,7 @@ experiments: data  ## run the long studies and store them in results/; STUDIES="
 	@$(RUN) -m mnistlab.experiments.studies $(STUDIES)
 
 bench: data  ## time the library beside PyTorch, Keras and others, and store the table; BENCH=--short for a glance
-	@$(RUN) -m benchmarks.speed $(BENCH)
+	@$(RUN) -m mnistlab.experiments.speed $(BENCH)
 
 clean:  ## remove what was built and the outputs kept from running the notebooks, but not the runs of 'make experiments'
 	@[ ! -d _build ] || find _build -mindepth 1 -maxdepth 1 ! -name experiments -exec rm -rf {} +

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from itertools import pairwise
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mnistlab as ml
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.speed import (  # noqa: E402
+from mnistlab.experiments.speed import (
     __main__,
     accuracy,
     hardware,
@@ -27,20 +21,21 @@ from benchmarks.speed import (  # noqa: E402
     scaling,
     startup,
     store,
+    subnormal,
     training,
 )
-from benchmarks.speed.peers import one_by_one, ours, products, scikit, textbook  # noqa: E402
-from benchmarks.speed.work import Work  # noqa: E402
-from benchmarks.speed.worker import PeerError, Worker  # noqa: E402
+from mnistlab.experiments.speed.peers import one_by_one, ours, products, scikit, textbook
+from mnistlab.experiments.speed.work import Work
+from mnistlab.experiments.speed.worker import PeerError, Worker
 
-SECTIONS = (hardware, training, inference, scaling, startup, accuracy)
+SECTIONS = (hardware, training, subnormal, inference, scaling, startup, accuracy)
 SMALL = Work(sizes=(4, 8, 3), batch=10, count=300)
 
 
 def stop_after(epochs: int, x: np.ndarray, y: np.ndarray, seen: list[float]):
     """Return an ``after_epoch`` that notes accuracies and ends the training."""
 
-    def after_epoch(classify) -> bool:
+    def after_epoch(classify, velocities) -> bool:
         seen.append(float(np.mean(classify(x) == y)))
         return len(seen) < epochs
 
@@ -96,7 +91,7 @@ def test_one_image_at_a_time_is_backpropagation_too(clusters, monkeypatch):
     network = ml.Network(layers, seed=0, dtype=np.float64)
     weights = [layer.W.copy() for layer in layers[:2]]
     monkeypatch.setattr(one_by_one, "_draw", lambda work: weights)
-    one_by_one.train(work, x, y, lambda classify: False)
+    one_by_one.train(work, x, y, lambda classify, velocities: False)
     options = {"optimizer": ml.SGD(0.000125), "batch_size": 1, "epochs": 1, "shuffle": False, "progress": False}
     ml.fit(network, x.astype(np.float64), y, **options)
     for layer, w in zip(layers[:2], weights, strict=True):
@@ -170,7 +165,7 @@ def test_few_images_are_counted_as_many(monkeypatch):
     names = [peers.OURS, "one image at a time"]
     taken = {name: [(1.0, 1.0)] * 3 for name in names}
     monkeypatch.setattr(training, "epochs", lambda *arguments: dict(taken))
-    mine, other = training._compare(names, Work(batch=1, count=2_500), 1, 3, measure.Crew())
+    mine, other = training.compare(names, Work(batch=1, count=2_500), 1, 3, measure.Crew())
     assert mine["median"] == 2.0 and mine["images"] == 5_000
     assert other["median"] == 10.0 and other["ratio"] == 5.0
 
@@ -250,7 +245,7 @@ def test_the_command_measures_stores_and_does_not_measure_twice(tmp_path, monkey
             yield "only", lambda crew: measured.append("only") or [{**ROW, "network": "784-300-10", "batch": 32}]
 
     monkeypatch.setattr(__main__, "import_module", lambda name: Section)
-    monkeypatch.setattr(__main__, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(__main__, "runs_folder", lambda name: tmp_path / name)
     monkeypatch.setattr(__main__.results, "write", lambda name, frame, folder: [folder / f"{name}.csv"])
     for _ in range(2):
         assert __main__.main(["training", "--into", str(tmp_path)]) == 0

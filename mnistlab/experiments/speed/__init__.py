@@ -1,1 +1,1 @@
-"""mnistlab and its peers at the same work, side by side: ``python -m benchmarks.speed``, or ``make bench``."""
+"""mnistlab and its peers at the same work, side by side: ``make bench``, and a piece of it in the report."""

@@ -1,8 +1,9 @@
 """Measure mnistlab beside its peers, print the table, and store it in results/bench.csv.
 
-python -m benchmarks.speed              everything, about 25 minutes on two quiet cores; a run that was cut goes on
-python -m benchmarks.speed --short      few repetitions of little, some minutes; printed, not stored
-python -m benchmarks.speed training     one section or more of: hardware training inference scaling startup accuracy
+python -m mnistlab.experiments.speed           everything, about 25 minutes on two quiet cores; a cut run goes on
+python -m mnistlab.experiments.speed --short   few repetitions of little, some minutes; printed, not stored
+python -m mnistlab.experiments.speed SECTION   one or more of: hardware training subnormal inference scaling startup
+                                               accuracy
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ from importlib import import_module
 from math import nan
 from pathlib import Path
 
-from benchmarks.speed import report
-from benchmarks.speed.measure import Crew
-from benchmarks.speed.peers import OVERRIDES, missing
-from benchmarks.speed.store import Store
 from mnistlab.experiments import results
 from mnistlab.experiments.provenance import provenance
+from mnistlab.experiments.speed import report
+from mnistlab.experiments.speed.measure import Crew
+from mnistlab.experiments.speed.peers import OVERRIDES, missing
+from mnistlab.experiments.speed.store import Store
+from mnistlab.experiments.studies import runs_folder
 
-SECTIONS = ("hardware", "training", "inference", "scaling", "startup", "accuracy")
-RUNS = Path(__file__).resolve().parents[2] / "_build" / "experiments" / "bench"
+SECTIONS = ("hardware", "training", "subnormal", "inference", "scaling", "startup", "accuracy")
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m mnistlab.experiments.speed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="all if none is named")
     parser.add_argument("--short", action="store_true", help="few repetitions of little; nothing is stored")
@@ -42,14 +45,14 @@ def main(arguments: list[str]) -> int:
         print(f"not installed, so left out: {', '.join(absent)}. pip install 'mnistlab[bench]' brings them", flush=True)
 
     settings = {"short": options.short, "environment": "kept" if options.keep_environment else "default"}
-    path = RUNS / ("short.jsonl" if options.short else "groups.jsonl")
-    if options.fresh or options.short:
+    path = None if options.short else runs_folder("bench") / "groups.jsonl"
+    if path and options.fresh:
         path.unlink(missing_ok=True)
     store, begin = Store(path, settings, options.keep_environment), time.perf_counter()
     crew = Crew(options.keep_environment)
     try:
         for name in options.sections or SECTIONS:
-            for group, run in import_module(f"benchmarks.speed.{name}").groups(options.short):
+            for group, run in import_module(f"mnistlab.experiments.speed.{name}").groups(options.short):
                 if group not in store.groups:
                     store.add(group, run(crew))
                     print(f"{time.perf_counter() - begin:6.0f} s  {group}", flush=True)

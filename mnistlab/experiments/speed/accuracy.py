@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.speed.measure import Crew, row
-from benchmarks.speed.peers import OURS, installed
-from benchmarks.speed.training import about
-from benchmarks.speed.work import Work
-from benchmarks.speed.worker import Worker
+from mnistlab.experiments.speed.measure import Crew, row
+from mnistlab.experiments.speed.peers import OURS, installed
+from mnistlab.experiments.speed.training import about
+from mnistlab.experiments.speed.work import Work
+from mnistlab.experiments.speed.worker import Worker
 
 __all__ = ["groups"]
 
@@ -44,7 +44,7 @@ def _measure(name: str, work: Work, crew: Crew, seeds: int = 2) -> list[dict]:
     for seed in range(seeds):
         worker = Worker(name.partition(", recipe")[0], 1, crew.keep_environment)
         total, epoch = worker.start_seconds, 0
-        times, share = worker.ask("train", Work(**(vars(work) | {"seed": seed})), True)
+        times, share = worker.ask("train", Work(**(vars(work) | {"seed": seed})), "accuracy")
         while True:
             total, epoch = total + times[0], epoch + 1
             for target in TARGETS:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.speed.measure import Crew, row
-from benchmarks.speed.peers import OURS, PEERS, installed
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.measure import Crew, row
+from mnistlab.experiments.speed.peers import OURS, PEERS, installed
+from mnistlab.experiments.speed.work import Work
 
 __all__ = ["groups"]
 

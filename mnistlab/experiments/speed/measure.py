@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.speed.peers import OURS, installed
-from benchmarks.speed.work import Work
-from benchmarks.speed.worker import Times, Worker
+from mnistlab.experiments.speed.peers import OURS, installed
+from mnistlab.experiments.speed.work import Work
+from mnistlab.experiments.speed.worker import Times, Worker
 
 __all__ = ["Crew", "epochs", "row", "rows"]
 

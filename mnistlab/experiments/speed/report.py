@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from benchmarks.speed.peers import OURS
-from benchmarks.speed.startup import BEYOND
+from mnistlab.experiments.speed.peers import OURS
+from mnistlab.experiments.speed.startup import BEYOND
 
 __all__ = ["text", "verdicts"]
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.speed.measure import Crew, epochs, rows
-from benchmarks.speed.peers import OURS
-from benchmarks.speed.training import about
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.measure import Crew, epochs, rows
+from mnistlab.experiments.speed.peers import OURS
+from mnistlab.experiments.speed.training import about
+from mnistlab.experiments.speed.work import Work
 
 __all__ = ["groups"]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.speed.measure import Crew, row
-from benchmarks.speed.peers import environment
+from mnistlab.experiments.speed.measure import Crew, row
+from mnistlab.experiments.speed.peers import environment
 
 __all__ = ["BEYOND", "groups"]
 

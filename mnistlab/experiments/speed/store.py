@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.speed.peers import environment
 from mnistlab.experiments.provenance import provenance
+from mnistlab.experiments.speed.peers import environment
 
 __all__ = ["COLUMNS", "Store", "versions"]
 
@@ -71,19 +71,20 @@ class Store:
     Parameters
     ----------
     path
-        The file. It is begun anew if it comes from other code, another machine, other versions or other settings.
+        The file, or None to keep nothing. It is begun anew if it comes from other code, another machine, other versions
+        or other settings.
     settings
         What else two runs must have in common to be one.
     keep_environment
         Whether settings that choose a library's kernels by hand are left in.
     """
 
-    def __init__(self, path: Path, settings: dict[str, object], keep_environment: bool = False):
+    def __init__(self, path: Path | None, settings: dict[str, object], keep_environment: bool = False):
         self.path, self.versions = path, versions(keep_environment)
         rest = {name: value for name, value in provenance().items() if name != "date"}
         self.origin = json.dumps(rest | self.versions | settings, sort_keys=True)
         self.groups: dict[str, list[dict]] = {}
-        for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        for text in path.read_text(encoding="utf-8").splitlines() if path and path.is_file() else ():
             try:
                 line = json.loads(text)
             except json.JSONDecodeError:  # nothing, or a line at which the machine went down
@@ -94,6 +95,8 @@ class Store:
     def add(self, group: str, rows: list[dict]) -> None:
         """Keep the rows of a group that is done."""
         self.groups[group] = rows
+        if self.path is None:
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = {"group": group, "origin": self.origin, "rows": rows}
         with self.path.open("a", encoding="utf-8") as file:

@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.speed.measure import Crew, epochs, rows
-from benchmarks.speed.peers import OURS, PEERS
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.measure import Crew, epochs, rows
+from mnistlab.experiments.speed.peers import OURS, PEERS
+from mnistlab.experiments.speed.work import Work
 
 __all__ = ["groups"]
 
@@ -28,14 +28,14 @@ def groups(short: bool) -> Iterator[tuple[str, object]]:
     for threads in (1,) if short else (1, 2):
         for batch in (32, 256) if short else BATCHES:
             work = Work(batch=batch, count=count)
-            yield f"training {work} sgd {batch} {threads}", partial(_compare, others, work, threads, repetitions)
+            yield f"training {work} sgd {batch} {threads}", partial(compare, others, work, threads, repetitions)
     if short:
         return
     work = Work(batch=1, count=2_500)
-    yield f"training {work} sgd 1 1", partial(_compare, list(PEERS), work, 1, repetitions)
+    yield f"training {work} sgd 1 1", partial(compare, list(PEERS), work, 1, repetitions)
     for sizes in ((784, 800, 10), (784, 256, 128, 10)):
         work = Work(sizes, 128, "adam", count)
-        yield f"training {work} adam 128 1", partial(_compare, adam, work, 1, repetitions)
+        yield f"training {work} adam 128 1", partial(compare, adam, work, 1, repetitions)
     for batch in (32, 128):
         for options in ({}, {"dropout": 0.3}, {"weight_decay": 1e-4}):
             names = (OURS, "PyTorch", "PyTorch, flush") + (("textbook NumPy",) if not options else ())
@@ -43,7 +43,7 @@ def groups(short: bool) -> Iterator[tuple[str, object]]:
             yield f"slow-down {work} {batch} {options}", partial(_slow_down, names, work)
 
 
-def _compare(names: list[str], work: Work, threads: int, repetitions: int, crew: Crew) -> list[dict]:
+def compare(names: list[str], work: Work, threads: int, repetitions: int, crew: Crew) -> list[dict]:
     works = {name: Work(**(vars(work) | {"count": SLOW.get(name, work.count)})) for name in names}
     times = epochs(crew, names, works, threads, repetitions)
     for name, taken in times.items():  # all to the same number of images

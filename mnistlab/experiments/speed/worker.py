@@ -15,8 +15,9 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from benchmarks.speed import peers
-from benchmarks.speed.work import Work, images, labels, samples
+from mnistlab.experiments.speed import peers
+from mnistlab.experiments.speed.work import Work, images, labels, samples
+from mnistlab.experiments.subnormals import share_subnormal
 
 __all__ = ["PeerError", "Times", "Worker"]
 
@@ -120,18 +121,27 @@ def _serve(connection: Connection, name: str, threads: int) -> None:
         connection.send(("error", traceback.format_exc()))
 
 
-def _train(connection: Connection, peer: peers.Peer, work: Work, accuracy: bool = False) -> None:
-    """Train; after each epoch report :data:`Times`, with the test accuracy if asked, and wait for what comes next."""
+def _train(connection: Connection, peer: peers.Peer, work: Work, report: str = "") -> None:
+    """Train; after each epoch report :data:`Times`, and wait for what comes next.
+
+    ``report`` adds "accuracy", the share of right answers on the test images, or "subnormal", that of the velocities'
+    entries which are subnormal (NaN where there are no velocities).
+    """
     x, y = samples(work)
     begin: list[float] = []
 
     def start() -> None:
         begin[:] = time.perf_counter(), time.process_time()
 
-    def after_epoch(classify: Callable[[np.ndarray], np.ndarray]) -> bool:
+    def after_epoch(classify: Callable[[np.ndarray], np.ndarray], velocities: Callable[[], list[np.ndarray]]) -> bool:
         times = (time.perf_counter() - begin[0], time.process_time() - begin[1])
-        share = float(np.mean(classify(images("test")) == labels("test"))) if accuracy else None
-        connection.send(("epoch", (times, share) if accuracy else times))
+        share = None
+        if report == "accuracy":
+            share = float(np.mean(classify(images("test")) == labels("test")))
+        elif report == "subnormal":
+            found = [np.ravel(values) for values in velocities()]
+            share = share_subnormal(np.concatenate(found)) if found else float("nan")
+        connection.send(("epoch", (times, share) if report else times))
         (going,) = connection.recv()
         start()
         return going

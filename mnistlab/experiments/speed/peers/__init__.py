@@ -10,12 +10,13 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.work import Work
 
 __all__ = ["OURS", "PEERS", "Peer", "installed", "missing"]
 
-AfterEpoch = Callable[[Callable[[np.ndarray], np.ndarray]], bool]
-"""Called after each epoch with a function that classifies; returns whether the training goes on."""
+AfterEpoch = Callable[[Callable[[np.ndarray], np.ndarray], Callable[[], list[np.ndarray]]], bool]
+"""Called after each epoch with a function that classifies, and one that returns the optimizer's velocities (none where
+there is no momentum); returns whether the training goes on."""
 
 OURS = "mnistlab"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.work import Work
 from mnistlab.interop.keras_models import import_keras
 
 NEVER = 10**6
@@ -37,7 +37,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     model.compile(optimizer, loss, jit_compile=jit_compile)
 
     def end_of_epoch(epoch: int, logs: object) -> None:
-        if not after_epoch(_function(model)):
+        if not after_epoch(_function(model), lambda: _velocities(optimizer)):
             model.stop_training = True
 
     watch = keras.callbacks.LambdaCallback(on_epoch_end=end_of_epoch)
@@ -54,6 +54,10 @@ def _function(model: object) -> Callable[[np.ndarray], np.ndarray]:
 
     forward = tf.function(lambda x: tf.argmax(model(x, training=False), axis=1), jit_compile=jit_compile)
     return lambda x: forward(tf.convert_to_tensor(x)).numpy()
+
+
+def _velocities(optimizer: object) -> list[np.ndarray]:
+    return [velocity.numpy() for velocity in getattr(optimizer, "momentums", ())]
 
 
 def _model(work: Work) -> object:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.work import Work
 
 
 def start(variant: str, threads: int) -> None:
@@ -40,7 +40,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
                 before = gradient @ w.T
                 w -= rate * (gradient[:, np.newaxis] * repeated).T
                 gradient = before
-        going = after_epoch(_function(weights))
+        going = after_epoch(_function(weights), list)
 
 
 def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:

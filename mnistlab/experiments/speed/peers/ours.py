@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 import mnistlab as ml
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.work import Work
 
 NEVER = 10**6
 
@@ -31,7 +31,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     loss = ml.SoftmaxCrossEntropy(label_smoothing=0.1 if work.recipe else 0.0)
 
     def end_of_epoch(row: dict[str, float]) -> None:
-        if not after_epoch(network.predict):
+        if not after_epoch(network.predict, lambda: [*optimizer.state.values()]):
             raise _EnoughError
 
     options = {"epochs": work.recipe or NEVER, "batch_size": work.batch, "seed": work.seed, "progress": False}

@@ -6,20 +6,21 @@ Variants: as it comes; with ``set_flush_denormal(True)``; and with the fused opt
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
-import torch
-from torch import nn
 
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.work import Work
 
+torch = None
 fused = False
 
 
 def start(variant: str, threads: int) -> None:
-    """Set threads, flushing and which optimizer."""
-    global fused
+    """Import PyTorch; set threads, flushing and which optimizer."""
+    global torch, fused
+    torch = import_module("torch")
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     torch.set_flush_denormal(variant != "default")
@@ -34,7 +35,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
         optimizer = torch.optim.SGD(model.parameters(), momentum=0.9, **options)
     else:
         optimizer = torch.optim.AdamW(model.parameters(), **options)
-    cross_entropy = nn.CrossEntropyLoss()
+    cross_entropy = torch.nn.CrossEntropyLoss()
     going = True
     while going:
         model.train()
@@ -45,7 +46,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
             loss = cross_entropy(model(x[chosen]), y[chosen])
             loss.backward()
             optimizer.step()
-        going = after_epoch(_function(model))
+        going = after_epoch(_function(model), lambda: _velocities(optimizer))
 
 
 def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:
@@ -53,7 +54,7 @@ def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:
     return _function(_model(work))
 
 
-def _function(model: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
+def _function(model: object) -> Callable[[np.ndarray], np.ndarray]:
     model.eval()
 
     def classify(x: np.ndarray) -> np.ndarray:
@@ -63,9 +64,15 @@ def _function(model: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     return classify
 
 
-def _model(work: Work) -> nn.Module:
+def _velocities(optimizer: object) -> list[np.ndarray]:
+    states = optimizer.state.values()
+    return [state["momentum_buffer"].numpy() for state in states if state.get("momentum_buffer") is not None]
+
+
+def _model(work: Work) -> object:
     torch.manual_seed(work.seed)
-    layers: list[nn.Module] = []
+    nn = torch.nn
+    layers: list[object] = []
     for inputs, outputs in pairwise(work.sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()] + [nn.Dropout(work.dropout)] * bool(work.dropout)
     while not isinstance(layers[-1], nn.Linear):

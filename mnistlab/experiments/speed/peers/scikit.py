@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.work import Work
 
 
 def start(variant: str, threads: int) -> None:
@@ -26,7 +26,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     going = True
     while going:
         model.partial_fit(x, y, classes=np.arange(work.sizes[-1]))
-        going = after_epoch(model.predict)
+        going = after_epoch(model.predict, lambda: model._optimizer.velocities)
 
 
 def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.speed.work import Work
+from mnistlab.experiments.speed.work import Work
 
 
 def start(variant: str, threads: int) -> None:
@@ -42,7 +42,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
             for i, (values, gradient) in enumerate(zip((*weights, *biases), (*dw, *db), strict=True)):
                 velocities[i] = 0.9 * velocities[i] - work.learning_rate * gradient
                 values += velocities[i]
-        going = after_epoch(_function(weights, biases))
+        going = after_epoch(_function(weights, biases), lambda: velocities)
 
 
 def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,0 +1,98 @@
+"""Why a training may get slower from epoch to epoch: numbers so small that processors treat them specially."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from time import perf_counter
+
+import numpy as np
+
+from mnistlab import optimizers
+
+__all__ = [
+    "NORMAL",
+    "QUANTUM",
+    "decay",
+    "fixed_points",
+    "keras_velocities",
+    "scikit_velocities",
+    "share_subnormal",
+    "time_decay",
+    "without_flush",
+]
+
+NORMAL = float(np.finfo(np.float32).tiny)
+"""2**-126, the smallest normal float32."""
+
+QUANTUM = float(np.finfo(np.float32).smallest_subnormal)
+"""2**-149, the distance of neighbouring subnormal float32 numbers, and the smallest of them."""
+
+
+def share_subnormal(values: np.ndarray) -> float:
+    """Return the share of numbers that are subnormal: not 0, and smaller than every normal number of their type."""
+    sizes = np.abs(values)
+    return float(np.mean((sizes > 0) & (sizes < np.finfo(values.dtype).tiny)))
+
+
+def fixed_points(momentum: float) -> list[int]:
+    """Return the multiples k of the smallest float32 for which ``momentum * k`` rounds to k (:prf:ref:`thm-stuck`).
+
+    Computed from the theorem, exactly, with the float32 that stands for ``momentum``.
+
+    Raises
+    ------
+    ValueError
+        If ``momentum`` is not in [0, 1).
+    """
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum must be in [0, 1), not {momentum!r}")
+    loss = 1 - Fraction(float(np.float32(momentum)))
+    largest = int(Fraction(1, 2) / loss)
+    if largest * loss == Fraction(1, 2) and largest % 2:  # halfway between two numbers: rounded to the even one
+        largest -= 1
+    return list(range(1, largest + 1))
+
+
+def decay(value: float, momentum: float = 0.9, steps: int = 2_000) -> np.ndarray:
+    """Return a float32 multiplied by ``momentum`` again and again, shape (steps + 1,)."""
+    factor, values = np.float32(momentum), np.empty(steps + 1, np.float32)
+    values[0] = value
+    for step in range(steps):
+        values[step + 1] = values[step] * factor
+    return values
+
+
+def time_decay(size: float, count: int = 2**18, rounds: int = 200) -> float:
+    """Return nanoseconds to multiply one number of a size by 1 in place: the median of ``rounds`` turns over ``count``.
+
+    The factor 1 leaves the numbers as small as they are.
+    """
+    values, one, taken = np.full(count, size, np.float32), np.float32(1), []
+    for _ in range(rounds):
+        begin = perf_counter()
+        np.multiply(values, one, out=values)
+        taken.append(perf_counter() - begin)
+    return 1e9 * float(np.median(taken)) / count
+
+
+@contextmanager
+def without_flush() -> Iterator[None]:
+    """Let the optimizers of this library keep numbers of any size, as those of others do."""
+    before = optimizers.FLUSH_BELOW
+    optimizers.FLUSH_BELOW = 0.0
+    try:
+        yield
+    finally:
+        optimizers.FLUSH_BELOW = before
+
+
+def keras_velocities(model) -> np.ndarray:
+    """Return the velocities of a Keras model trained with SGD and momentum, as one vector."""
+    return np.concatenate([np.ravel(velocity.numpy()) for velocity in model.optimizer.momentums])
+
+
+def scikit_velocities(classifier) -> np.ndarray:
+    """Return the velocities of an MLPClassifier trained with solver "sgd", as one vector."""
+    return np.concatenate([np.ravel(velocity) for velocity in classifier._optimizer.velocities])
