@@ -1,0 +1,219 @@
+"""What the chapter on speed counts, times and shows. No test looks at how fast anything is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mnistlab as ml
+from mnistlab import optimizers
+from mnistlab.experiments import roofline, step_parts, subnormal_figures, subnormals
+from mnistlab.experiments.roofline import Machine, Product
+from mnistlab.training import train_step
+
+SIZES = st.lists(st.integers(1, 50), min_size=2, max_size=5)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+# Operations and bytes.
+
+
+def test_a_product_counts_what_it_multiplies_adds_and_moves():
+    product = Product("", 2, 3, 5)
+    assert product.flops == 2 * 2 * 3 * 5
+    assert product.bytes == 4 * (2 * 3 + 3 * 5 + 2 * 5)
+    assert product.intensity == product.flops / product.bytes
+
+
+@given(st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 2000))
+def test_intensity_is_the_formula_and_below_half_of_the_smallest_size(m, k, n):
+    intensity = Product("", m, k, n).intensity
+    assert intensity == pytest.approx(1 / (2 * (1 / m + 1 / k + 1 / n)))
+    assert min(m, k, n) / 6 * (1 - 1e-12) <= intensity < min(m, k, n) / 2
+
+
+@given(SIZES, st.integers(1, 300))
+def test_the_products_of_a_step_have_the_operations_of_the_theorem(sizes, n):
+    products = roofline.step_products(sizes, n)
+    pairs = [before * after for before, after in pairwise(sizes)]
+    assert len(products) == 3 * len(pairs) - 1
+    assert sum(product.flops for product in products) == 2 * n * (3 * sum(pairs) - pairs[0])
+
+
+def test_the_products_are_those_that_the_layers_do(monkeypatch):
+    """Shapes as NumPy meets them in a step of the library."""
+    met = []
+
+    class Spy(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+            plain = [np.asarray(one) for one in inputs]
+            if ufunc is np.matmul and all(one.ndim == 2 for one in plain):
+                met.append((*plain[0].shape, plain[1].shape[1]))
+            if out is not None:
+                options["out"] = tuple(np.asarray(one) for one in out)
+            result = getattr(ufunc, method)(*plain, **options)
+            return result.view(Spy) if isinstance(result, np.ndarray) else result
+
+    network = ml.Network(ml.multilayer_perceptron([7, 5, 4, 3]), seed=0)
+    network.bind(network.parameters.view(Spy), network.gradients)
+    x = np.random.default_rng(0).random((2, 7), np.float32).view(Spy)
+    loss = ml.SoftmaxCrossEntropy()
+    loss.forward(network.forward(x), ml.one_hot(np.array([0, 2]), 3))
+    network.backward(loss.backward())
+    expected = [(one.m, one.k, one.n) for one in roofline.step_products([7, 5, 4, 3], 2)]
+    assert sorted(met) == sorted(expected)
+
+
+@pytest.mark.parametrize(("sizes", "batch"), [([784], 32), ([784, 0], 32), ([784, 10], 0)])
+def test_a_network_needs_sizes(sizes, batch):
+    with pytest.raises(ValueError, match="size"):
+        roofline.step_products(sizes, batch)
+
+
+def test_the_roof_is_the_lower_of_two():
+    machine = Machine(peak=100.0, memory=10.0, cache=50.0)
+    assert list(machine.roof(np.array([1.0, 10.0, 20.0]))) == [10, 100, 100]
+    assert machine.roof(1.0, cached=True) == 50
+
+
+def test_machine_and_products_are_measured_and_drawn():
+    machine = roofline.measure_machine(1, side=64, cached_bytes=2**12)
+    assert min(machine) > 0
+    products = roofline.time_products((20, 8, 3), (1, 16), 0.0005)
+    assert len(products) == 2 * 5 and (products["seconds"] > 0).all()
+    assert np.allclose(products["rate"], products["flops"] / products["seconds"])
+    axes = roofline.draw_roofline(machine, products).axes[0]
+    assert {text.get_text() for text in axes.texts} == {"1", "16"}
+    assert len(axes.get_legend().get_texts()) == 2 + 5
+
+
+# Parts of a step.
+
+
+def small_training():
+    x, y = np.random.default_rng(0).random((90, 6), np.float32), np.arange(90) % 3
+    network = ml.Network(ml.multilayer_perceptron([6, 5, 3]), seed=0)
+    return network, ml.SoftmaxCrossEntropy(), ml.SGD(0.1, momentum=0.9), x, ml.one_hot(y, 3)
+
+
+def test_a_timed_step_is_a_step_of_the_library_bit_for_bit():
+    rows = np.array([3, 1, 80])
+    ours, loss, optimizer, x, t = small_training()
+    for _ in range(3):
+        train_step(ours, loss, optimizer, x[rows], t[rows])
+    timed, loss, optimizer, x, t = small_training()
+    for _ in range(3):
+        taken = step_parts.timed_step(timed, loss, optimizer, x, t, rows)
+    assert len(taken) == len(step_parts.PARTS) and min(taken) >= 0
+    np.testing.assert_array_equal(timed.parameters, ours.parameters)
+
+
+def test_a_timed_step_learns_nothing_from_what_is_not_finite():
+    network, loss, optimizer, x, t = small_training()
+    network.parameters[0] = np.inf
+    before = network.parameters.copy()
+    with pytest.raises(ArithmeticError, match="smaller learning rate"), np.errstate(invalid="ignore"):
+        step_parts.timed_step(network, loss, optimizer, x, t, np.arange(4))
+    np.testing.assert_array_equal(network.parameters, before)
+
+
+def test_parts_are_timed_for_each_batch_size_and_drawn():
+    parts = step_parts.time_parts(*small_training(), (10, 30), images=100)
+    assert list(parts.index) == [10, 30] and tuple(parts.columns) == step_parts.PARTS
+    axes = step_parts.draw_parts(parts, parts.sum(axis=1) / 2).axes[0]
+    assert len(axes.patches) == 2 * len(step_parts.PARTS)
+    heights = [patch.get_height() for patch in axes.patches]
+    assert sum(heights) == pytest.approx(1e6 * (parts.sum(axis=1) / parts.index).sum())
+    with pytest.raises(ValueError, match="a batch of 91 cannot be drawn from 90 samples"):
+        step_parts.time_parts(*small_training(), (91,))
+
+
+# Subnormal numbers.
+
+
+def test_the_share_of_subnormal_numbers():
+    values = np.array([0, 1, -subnormals.QUANTUM, subnormals.NORMAL / 2, -subnormals.NORMAL, 1e-30], np.float32)
+    assert subnormals.share_subnormal(values) == 2 / 6
+    assert subnormals.share_subnormal(values.astype(np.float64)) == 0
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.3, 0.5, 0.75, 0.9, 0.95, 0.99, 0.875])
+def test_the_theorem_names_the_numbers_that_momentum_leaves_as_they_are(momentum):
+    q, factor = np.float32(subnormals.QUANTUM), np.float32(momentum)
+    stuck = [k for k in range(1, 200) if np.float32(k) * q * factor == np.float32(k) * q]
+    assert subnormals.fixed_points(momentum) == stuck
+
+
+def test_a_velocity_ends_at_the_largest_fixed_point_and_not_at_zero():
+    values = subnormals.decay(1e-4)
+    end = max(subnormals.fixed_points(0.9))
+    assert end == 4 and values[-1] == np.float32(end * Fraction(subnormals.QUANTUM))
+    assert (np.diff(values) <= 0).all() and len(values) == 2_001
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.0])
+def test_a_momentum_outside_its_range_has_no_fixed_points(momentum):
+    with pytest.raises(ValueError, match="momentum must be in"):
+        subnormals.fixed_points(momentum)
+
+
+def test_without_the_flush_small_numbers_stay_and_after_it_all_is_as_before():
+    def velocity():
+        optimizer = ml.SGD(0.1, momentum=0.5)
+        w = np.ones(2, np.float32)
+        optimizer.step(w, np.array([1e-29, 1.0], np.float32))
+        for _ in range(39):
+            optimizer.step(w, np.array([0.0, 1.0], np.float32))
+        return optimizer.state["velocity"][0]
+
+    flushed, before = velocity(), optimizers.FLUSH_BELOW
+    with pytest.raises(KeyError), subnormals.without_flush():
+        kept = velocity()
+        raise KeyError
+    assert flushed == 0 != kept
+    assert before == optimizers.FLUSH_BELOW > 0
+
+
+def test_multiplying_is_timed():
+    assert subnormals.time_decay(1.0, count=64, rounds=3) > 0
+
+
+def test_the_velocities_of_scikit_learn_are_found():
+    from sklearn.neural_network import MLPClassifier
+
+    x, y = np.random.default_rng(0).random((40, 3)), np.arange(40) % 2
+    model = MLPClassifier((4,), solver="sgd", batch_size=10).partial_fit(x, y, classes=[0, 1])
+    found = subnormals.scikit_velocities(model)
+    assert found.shape == (3 * 4 + 4 + 4 + 1,) and np.abs(found).max() > 0
+
+
+def test_the_velocities_of_keras_are_found():
+    from mnistlab.interop import import_keras
+
+    keras = import_keras()
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    rng = np.random.default_rng(0)
+    model.fit(rng.random((8, 3)), rng.random((8, 2)), verbose=0)
+    found = subnormals.keras_velocities(model)
+    assert found.shape == (8,) and np.abs(found).max() > 0
+
+
+def test_sizes_are_counted_and_drawn():
+    velocities = {"a": np.array([0, 1e-40, 1e-3, 1], np.float32), "b": np.array([1e-3], np.float32)}
+    table = subnormal_figures.table_of_sizes(velocities)
+    assert table.iloc[:, 1:].to_numpy().tolist() == [[25, 25, 50], [0, 0, 100]]
+    axes = subnormal_figures.draw_sizes(velocities).axes[0]
+    heights = [patch.get_data().values for patch in axes.patches if hasattr(patch, "get_data")]
+    assert [float(values.sum()) for values in heights] == pytest.approx([75, 100])
