@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,6 +203,27 @@ def test_a_worker_computes_in_a_process_and_ends_with_its_connection():
     finally:
         worker.close()
     assert not worker.process.is_alive()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is read from /proc")
+def test_a_worker_rests_while_it_is_not_its_turn():
+    worker = Worker("matrix products", 1)
+
+    def state() -> str:
+        deadline = time.monotonic() + 10
+        while True:  # a signal needs a moment
+            now = Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(") ")[2][0]
+            if now == "T" or time.monotonic() > deadline:
+                return now
+
+    try:
+        assert state() == "T"
+        worker.ask("train", Work(batch=32, count=64))
+        assert state() == "T"
+        worker.end_training()
+        assert state() == "T"
+    finally:
+        worker.close()
 
 
 def test_a_peer_that_fails_says_why():

@@ -16,8 +16,6 @@ __all__ = [
     "QUANTUM",
     "decay",
     "fixed_points",
-    "keras_velocities",
-    "scikit_velocities",
     "share_subnormal",
     "time_decay",
     "without_flush",
@@ -44,10 +42,10 @@ def fixed_points(momentum: float) -> list[int]:
     Raises
     ------
     ValueError
-        If ``momentum`` is not in [0, 1).
+        If ``momentum`` is not in [0, 1), or so close to 1 that its float32 is 1.
     """
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum must be in [0, 1), not {momentum!r}")
+    if not 0 <= momentum < 1 or np.float32(momentum) == 1:
+        raise ValueError(f"momentum must be in [0, 1) as a float32, not {momentum!r}")
     loss = 1 - Fraction(float(np.float32(momentum)))
     largest = int(Fraction(1, 2) / loss)
     if largest * loss == Fraction(1, 2) and largest % 2:  # halfway between two numbers: rounded to the even one
@@ -86,13 +84,3 @@ def without_flush() -> Iterator[None]:
         yield
     finally:
         optimizers.FLUSH_BELOW = before
-
-
-def keras_velocities(model) -> np.ndarray:
-    """Return the velocities of a Keras model trained with SGD and momentum, as one vector."""
-    return np.concatenate([np.ravel(velocity.numpy()) for velocity in model.optimizer.momentums])
-
-
-def scikit_velocities(classifier) -> np.ndarray:
-    """Return the velocities of an MLPClassifier trained with solver "sgd", as one vector."""
-    return np.concatenate([np.ravel(velocity) for velocity in classifier._optimizer.velocities])
