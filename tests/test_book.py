@@ -17,8 +17,6 @@ from report_book import api_links, chapters, citation, exercises, notation, prin
 import mnistlab as ml  # noqa: E402
 
 NAMES = [each.name for each in chapters.all_chapters()]
-LATER = {"notebooks/19_where_the_time_goes"}
-"""Chapters that the lists may name before they are there."""
 
 
 @pytest.fixture(params=NAMES)
@@ -45,7 +43,7 @@ def test_every_exercise_and_labelled_equation_of_a_chapter_is_seen(chapter):
 
 def test_every_exercise_has_a_difficulty_and_every_difficulty_an_exercise():
     there = {each.name: list(each.exercises) for each in chapters.all_chapters() if each.exercises}
-    graded = {name: list(labels) for name, labels in exercises.grades().items() if name not in LATER or name in NAMES}
+    graded = {name: list(labels) for name, labels in exercises.grades().items()}
     assert graded == there, "bring book/exercises.yml up to date"
 
 
@@ -75,18 +73,16 @@ def rows():
 
 
 def home(row):
-    """Return the chapter that a row's label stands in, or None if it is to stand in one that is not there yet."""
+    """Return the chapter that a row's label stands in."""
     where = row["where"]
     found = [each for each in chapters.all_chapters() if where == each.label or where in each.equations]
-    assert len(found) == 1 or (not found and LATER - set(NAMES)), f"{where} stands in {len(found)} chapters"
-    return found[0] if found else None
+    assert len(found) == 1, f"{where} stands in {len(found)} chapters"
+    return found[0]
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row['symbol']} {row['where']}")
 def test_a_symbol_stands_where_the_table_says(row):
     where = home(row)
-    if where is None:
-        pytest.skip("its chapter is not there yet")
     tex = where.equations.get(row["where"]) or " ".join(re.findall(r"\$\$?([^$]+)\$\$?", where.prose))
     stems = notation.letters(row["symbol"]) or {row["symbol"].partition(",")[0].replace("{}", "")}
     if row["symbol"] == r"\mathrm E":
@@ -166,7 +162,7 @@ def test_most_terms_are_introduced_by_a_chapter():
 
 def test_the_roads_pass_chapters_that_there_are():
     stations = [station["chapter"] for road in roads.roads().values() for station in road["stations"]]
-    assert set(stations) <= {*NAMES, *LATER}
+    assert set(stations) <= {*NAMES}
     assert all(station["why"] for road in roads.roads().values() for station in road["stations"])
 
 
