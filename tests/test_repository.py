@@ -172,6 +172,19 @@ def code(path):
     return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_glued_numbers_are_plain_so_that_a_page_can_format_them(path):
+    """The text of a NumPy scalar, 'np.float64(0.5)', is no number for the glue role, and the build would fail."""
+    notebook = nbformat.read(path, as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    glued = {
+        output.metadata.scrapbook.name: output.data.get("application/papermill.record/text/plain", "")
+        for output in outputs
+        if "scrapbook" in output.get("metadata", {})
+    }
+    assert [name for name, text in glued.items() if text.startswith("np.")] == []
+
+
 def test_glued_values_are_named_with_the_notebook_that_computes_them():
     """A value of another page needs its file's name, and one that no cell glues would be a warning only when built."""
     wrong = []
