@@ -73,6 +73,11 @@ def test_table_in_its_three_forms():
     assert r"a \& b & name \\" in table._repr_latex_() and r"x\_1" in table._repr_latex_()
 
 
+def test_a_number_that_is_missing_is_a_dash_in_a_table():
+    table = Table(pd.DataFrame({"a": [1.0, float("nan")]}), {"a": "{:.2f}"})
+    assert repr(table).splitlines() == ["   a", "1.00", "   –"]
+
+
 def test_source_leaves_out_docstrings_and_keeps_code():
     text = repr(Source(ml.Dense.backward, ml.train_step))
     assert '"""' not in text

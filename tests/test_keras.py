@@ -353,7 +353,7 @@ def test_the_figures_show_what_they_were_given():
     np.testing.assert_array_equal(losses.axes[0].lines[0].get_ydata(), pair[0].losses)
     gaps = keras_steps.draw_gaps({"one": tuple(pair), "two": tuple(pair)})
     assert [axes.get_title() for axes in gaps.axes] == ["one", "two"]
-    single, scaled, double, flips = (line.get_ydata() for line in gaps.axes[0].lines)
+    single, scaled, double, *flips = (line.get_ydata() for line in gaps.axes[0].lines)
     np.testing.assert_array_equal(scaled / double, 2.0**29)
     np.testing.assert_array_equal(single, pair[0].gaps)
     assert len(flips) == int(pair[0].flips.any())

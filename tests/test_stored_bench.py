@@ -64,7 +64,7 @@ def test_answers_start_memory_and_accuracy(bench):
     assert list(answers.index) == list(peers.PEERS) and answers.notna().all(axis=None)
     assert (answers["p50, µs"] <= answers["p99, µs"]).all()
     start = tables.startup(bench)
-    assert start.loc["numpy", "s beyond NumPy"] == 0 and start["s"].is_monotonic_increasing
+    assert start.loc["NumPy", "s beyond NumPy"] == 0 and start["s"].is_monotonic_increasing
     assert (tables.memory(bench) > 0).all()
     cold = tables.accuracy(bench)
     assert list(cold.columns) == ["97 %", "98 %", "98.5 %", "settings"] and len(cold) == 5

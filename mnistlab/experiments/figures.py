@@ -59,7 +59,7 @@ def class_counts(counts: Mapping[str, np.ndarray]) -> Figure:
     axes.axhline(10, color=GREY, linewidth=1, linestyle="--")
     axes.set(xlabel="digit", ylabel="share of the images, %", xticks=range(10))
     axes.grid(axis="x", visible=False)
-    axes.legend(loc="lower right", framealpha=0.9, frameon=True)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

@@ -66,8 +66,8 @@ def draw_two_predictions(image: np.ndarray, probabilities: Mapping[str, np.ndarr
         place = np.arange(10) + (index - (len(probabilities) - 1) / 2) * width
         bars = right.bar(place, values, width * 0.95, label=name, color=COLOURS[index])
         shown = [f"{value:.0%}" if value >= 0.005 else "" for value in values]
-        right.bar_label(bars, shown, fontsize=7, padding=2)
-    right.set(xlabel="digit", ylabel="probability", xticks=range(10), ylim=(0, 1.12), yticks=np.linspace(0, 1, 5))
+        right.bar_label(bars, shown, fontsize=7, padding=2, rotation=90)
+    right.set(xlabel="digit", ylabel="probability", xticks=range(10), ylim=(0, 1.2), yticks=np.linspace(0, 1, 5))
     right.grid(axis="x", visible=False)
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=len(probabilities))
     return figure

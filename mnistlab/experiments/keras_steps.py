@@ -183,10 +183,14 @@ def draw_gaps(twins: Mapping[str, tuple[Twins, Twins]]) -> Figure:
         panel.plot(steps, PRECISION_RATIO * double.gaps, "--", color=GREY, linewidth=1.3, label="float64, times 2²⁹")
         panel.plot(steps, double.gaps, color=COLOURS[0], label="float64")
         first = np.flatnonzero(single.flips)[:1]
-        panel.plot(steps[first], single.gaps[first], "^", color=COLOURS[6], markersize=6, label="a ReLU differs")
+        if len(first):
+            panel.plot(steps[first], single.gaps[first], "^", color=COLOURS[6], markersize=6, label="a ReLU differs")
         panel.set(title=name, yscale="log", ylim=(1e-18, 1))
     # Under the panels: within, the legend would cover curves.
-    figure.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    drawn = {
+        label: line for panel in panels.flat for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=4)
     _label(panels, "relative distance")
     return figure
 

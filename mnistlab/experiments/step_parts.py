@@ -125,5 +125,5 @@ def draw_parts(parts: pd.DataFrame, bound: pd.Series) -> Figure:
     axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     axes.grid(visible=False, axis="x")
     axes.set(xlabel="images in a batch", ylabel="microseconds for each image")
-    axes.legend(fontsize=8, reverse=True)
+    figure.legend(loc="outside right center", fontsize=8, reverse=True)
     return figure

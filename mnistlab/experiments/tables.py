@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -17,7 +18,8 @@ class Table:
     frame
         The numbers. The index is shown as the first column if it has a name.
     formats
-        How to write the numbers of a column, such as ``{"loss": "{:.4f}"}``; other values are shown with ``str``.
+        How to write the numbers of a column, such as ``{"loss": "{:.4f}"}``; other values are shown with ``str``. A
+        number that is missing (NaN) is a dash.
     """
 
     def __init__(self, frame: pd.DataFrame, formats: Mapping[str, str] | None = None):
@@ -25,7 +27,7 @@ class Table:
         self.header = [str(name) for name in frame.columns]
         formats = dict(formats or {})
         self.rows = [
-            [formats.get(name, "{}").format(value) for name, value in zip(self.header, row, strict=True)]
+            [self._text(value, formats.get(name, "{}")) for name, value in zip(self.header, row, strict=True)]
             for row in frame.itertuples(index=False)
         ]
         numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
@@ -46,6 +48,10 @@ class Table:
         lines = [" & ".join(map(_escape_latex, row)) + r" \\" for row in (self.header, *self.rows)]
         head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", lines[0], r"\midrule"]
         return "\n".join([*head, *lines[1:], r"\bottomrule", r"\end{tabular}"])
+
+    @staticmethod
+    def _text(value: object, form: str) -> str:
+        return "–" if isinstance(value, float) and math.isnan(value) else form.format(value)
 
     @staticmethod
     def _pad(text: str, width: int, side: str) -> str:

@@ -25,7 +25,7 @@ STYLES = {
         ["-", "--", "-.", ":", "--", "-.", ":", "--"],
         strict=True,
     )
-} | {BOUND: {"color": "black", "linestyle": "-", "linewidth": 1}}
+} | {BOUND: {"color": "black", "marker": "x", "linestyle": "-", "markersize": 4, "linewidth": 1}}
 
 
 def draw_epochs(rows: pd.DataFrame) -> Figure:
@@ -76,7 +76,7 @@ def draw_scaling(rows: pd.DataFrame) -> Figure:
         of_variable = part[part["variable"] == variable]
         for name in dict.fromkeys(of_variable["peer"]):
             of_peer = of_variable[of_variable["peer"] == name].sort_values("value")
-            style = STYLES[name] | {"linestyle": "none", "marker": STYLES[name].get("marker", "_")}
+            style = STYLES[name] | {"linestyle": "none"}
             slope, level = np.polyfit(np.log(of_peer["value"]), np.log(of_peer["median"]), 1)
             axes.plot(of_peer["value"], of_peer["median"], label=name, **style)
             fitted = np.exp(level) * of_peer["value"] ** slope

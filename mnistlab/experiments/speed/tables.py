@@ -83,7 +83,8 @@ def inference(rows: pd.DataFrame) -> pd.DataFrame:
 def startup(rows: pd.DataFrame) -> pd.DataFrame:
     """Return seconds until each library is imported, in all and beyond NumPy's own."""
     part = rows[(rows["section"] == "startup") & rows["quantity"].str.startswith("seconds")]
-    table = part.pivot(index="peer", columns="quantity", values="median")
+    names = {"numpy": "NumPy", "torch": "PyTorch", "keras": "Keras", "sklearn": "scikit-learn"}
+    table = part.pivot(index="peer", columns="quantity", values="median").rename(index=names)
     table.columns.name = None
     table = table[["seconds to import", "seconds to import beyond NumPy"]]
     return table.sort_values("seconds to import").rename(columns=lambda name: name.replace("seconds to import", "s"))
@@ -112,7 +113,10 @@ def machine(rows: pd.DataFrame) -> dict[str, object]:
     found = {name: first[name] for name in (*names, "scikit-learn", "commit", "date")}
     hardware = rows[rows["section"] == "hardware"]
     for row in hardware.itertuples():
-        found[f"{row.quantity}, {row.threads:.0f} thread{'s' if row.threads > 1 else ''}"] = round(row.median, 1)
+        if row.quantity.startswith("peak"):
+            found[f"{row.quantity}, {row.threads:.0f} thread{'s' if row.threads > 1 else ''}"] = round(row.median, 1)
+        else:  # copied by one thread, however many there are
+            found.setdefault(row.quantity, round(row.median, 1))
     return found
 
 
