@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 import numpy as np
@@ -111,12 +112,18 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
     They come in the same order, and an error comes where it would have come. NumPy lets go of the interpreter while it
     computes, so that the two threads run at once where there are two cores.
+
+    Parameters
+    ----------
+    items
+        Where they come from; only the second thread asks it, with the caller's ``np.errstate``. ``close()`` of the
+        result waits for the item in the making; it does not close ``items``.
     """
-    end = object()
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, end)
+    end, run = object(), copy_context().run
+    with ThreadPoolExecutor(1) as second:
+        coming = second.submit(run, next, items, end)
         while (item := coming.result()) is not end:
-            coming = thread.submit(next, items, end)
+            coming = second.submit(run, next, items, end)
             yield item
 
 

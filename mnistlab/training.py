@@ -214,7 +214,8 @@ def fit(
     augment
         Called with the samples of each batch, which it must not write into, and a random generator; returns what is
         learnt instead, of the same shape and dtype: :class:`mnistlab.images.Augmentation`, or a function. It works in a
-        thread of its own, one batch ahead. Its ``repr`` tells a checkpoint whether it is the same.
+        thread of its own, one batch ahead: it must not use the network, and must return a new array each time. Its
+        ``repr`` tells a checkpoint whether it is the same.
     progress
         Whether a line on standard error shows how far it is; by default only where that is a terminal.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -370,3 +371,21 @@ def test_pictures_show_what_they_say(digits):
     for axes in above:
         arrows = axes.collections[0]
         assert 0.3 < np.sqrt(np.mean(arrows.U**2 + arrows.V**2)) < 1.5 * math.sqrt(2) + 0.1
+
+
+@pytest.mark.parametrize("why", ["the training diverges", "a later batch fails"])
+def test_the_thread_that_augments_ends_with_the_training(data, why):
+    threads = []
+
+    def augment(x, rng):
+        threads.append(threading.current_thread())
+        if why == "a later batch fails" and len(threads) == 3:
+            raise KeyError("no such distortion")
+        return x * np.float32(1e30) if why == "the training diverges" and len(threads) == 2 else x.copy()
+
+    expected = ml.TrainingDiverged if why == "the training diverges" else KeyError
+    with pytest.raises(expected) as caught:
+        ml.fit(small(), *data, epochs=2, batch_size=32, augment=augment)
+    del caught
+    assert len(threads) >= 2 and threads[0] is not threading.current_thread()
+    assert not any(thread.is_alive() for thread in threads)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 import time
 from itertools import pairwise
 from math import prod
@@ -224,6 +227,29 @@ def test_a_worker_rests_while_it_is_not_its_turn():
         assert state() == "T"
     finally:
         worker.close()
+
+
+FORGETFUL = """
+from mnistlab.experiments.speed.worker import Worker
+if __name__ == "__main__":
+    worker = Worker("matrix products", 1)
+    print(worker.process.pid, flush=True)
+    {end}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells a stopped process of its parent's end")
+@pytest.mark.parametrize("end", ["pass", "import os; os.kill(os.getpid(), 9)"], ids=["ends", "is killed"])
+def test_no_worker_outlives_a_program_that_forgets_it(tmp_path, end):
+    program = tmp_path / "forgetful.py"
+    program.write_text(FORGETFUL.format(end=end))
+    variables = {**os.environ, "PYTHONPATH": str(Path(ml.__file__).parents[1])}
+    done = subprocess.run([sys.executable, str(program)], env=variables, capture_output=True, text=True, timeout=120)
+    process = Path("/proc", done.stdout.strip())
+    deadline = time.monotonic() + 10
+    while process.exists() and "\nState:\tZ" not in (process / "status").read_text():
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.05)
 
 
 def test_a_peer_that_fails_says_why():

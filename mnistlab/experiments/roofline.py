@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 from time import perf_counter
 from typing import NamedTuple
 
@@ -184,7 +184,9 @@ def draw_roofline(machine: Machine, products: pd.DataFrame) -> Figure:
     axes.plot(line, machine.roof(line, cached=True) / 1e9, color="black", label="roof of the cache")
     axes.plot(line, machine.roof(line) / 1e9, color=GREY, linestyle="--", label="roof of main memory")
     smallest, largest = products["batch_size"].min(), products["batch_size"].max()
-    for (name, rows), colour, marker in zip(products.groupby("product", sort=False), COLOURS, "osD^v", strict=False):
+    for (name, rows), colour, marker in zip(
+        products.groupby("product", sort=False), cycle(COLOURS), cycle("osD^v"), strict=False
+    ):
         axes.plot(
             rows["intensity"], rows["rate"] / 1e9, color=colour, marker=marker, markersize=5, linewidth=1, label=name
         )

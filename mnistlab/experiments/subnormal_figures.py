@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +27,7 @@ def draw_sizes(velocities: Mapping[str, np.ndarray]) -> Figure:
     figure, axes = plt.subplots(figsize=(7, 3.4))
     edges = np.arange(-46, 2.01, 0.5)
     axes.axvspan(np.log10(QUANTUM) - 0.5, np.log10(NORMAL), color=GREY, alpha=0.25, label="subnormal", linewidth=0)
-    styles = zip(velocities.items(), COLOURS, ("-", "--", ":", "-."), strict=False)
+    styles = zip(velocities.items(), cycle(COLOURS), cycle(("-", "--", ":", "-.")), strict=False)
     for (name, values), colour, line in styles:
         sizes = np.log10(np.abs(values[values != 0].astype(float)))
         counts = np.histogram(sizes, edges)[0] / len(values)

@@ -29,9 +29,14 @@ QUANTUM = float(np.finfo(np.float32).smallest_subnormal)
 
 
 def share_subnormal(values: np.ndarray) -> float:
-    """Return the share of numbers that are subnormal: not 0, and smaller than every normal number of their type."""
-    sizes = np.abs(values)
-    return float(np.mean((sizes > 0) & (sizes < np.finfo(values.dtype).tiny)))
+    """Return the share of floats that are subnormal: not 0, and smaller than every normal number of their type.
+
+    Their bits are looked at, since a process that takes subnormal numbers for zero would also compare them so.
+    """
+    kind = np.dtype(f"u{values.dtype.itemsize}")
+    sizes = np.ascontiguousarray(values).view(kind) & kind.type(np.iinfo(kind).max >> 1)  # without the sign
+    smallest_normal = np.finfo(values.dtype).tiny.view(kind)
+    return float(np.mean((sizes > 0) & (sizes < smallest_normal)))
 
 
 def fixed_points(momentum: float) -> list[int]:

@@ -8,6 +8,7 @@ network is. Settings: this library's recipe of the report (20 epochs planned), a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 from mnistlab.experiments.speed.measure import Crew, row
@@ -42,20 +43,19 @@ def _measure(name: str, work: Work, crew: Crew, seeds: int = 2) -> list[dict]:
     crew.close()  # a cold start is meant, and nobody else's
     seconds: dict[float, list[float]] = {target: [] for target in TARGETS}
     for seed in range(seeds):
-        worker = Worker(name.partition(", recipe")[0], 1, crew.keep_environment)
-        total, epoch = worker.start_seconds, 0
-        times, share = worker.ask("train", Work(**(vars(work) | {"seed": seed})), "accuracy")
-        while True:
-            total, epoch = total + times[0], epoch + 1
-            for target in TARGETS:
-                if share >= target and len(seconds[target]) == seed:
-                    seconds[target].append(total)
-            if epoch == MOST_EPOCHS or share >= TARGETS[-1]:
-                break
-            times, share = worker.ask(True)
+        with closing(Worker(name.partition(", recipe")[0], 1, crew.keep_environment)) as worker:
+            total, epoch = worker.start_seconds, 0
+            times, share = worker.ask("train", Work(**(vars(work) | {"seed": seed})), "accuracy")
+            while True:
+                total, epoch = total + times[0], epoch + 1
+                for target in TARGETS:
+                    if share >= target and len(seconds[target]) == seed:
+                        seconds[target].append(total)
+                if epoch == MOST_EPOCHS or share >= TARGETS[-1]:
+                    break
+                times, share = worker.ask(True)
         for reached in seconds.values():
             reached += [float("nan")] * (seed + 1 - len(reached))
-        worker.close()
     about_it = {"section": "accuracy", "peer": name, "variable": "test accuracy", "threads": 1, "images": work.count}
     return [
         row("seconds from a cold start", values, **about_it, value=target, **about(work))

@@ -77,10 +77,12 @@ def draw_scaling(rows: pd.DataFrame) -> Figure:
         for name in dict.fromkeys(of_variable["peer"]):
             of_peer = of_variable[of_variable["peer"] == name].sort_values("value")
             style = STYLES[name] | {"linestyle": "none"}
-            slope, level = np.polyfit(np.log(of_peer["value"]), np.log(of_peer["median"]), 1)
             axes.plot(of_peer["value"], of_peer["median"], label=name, **style)
-            fitted = np.exp(level) * of_peer["value"] ** slope
-            axes.plot(of_peer["value"], fitted, color=style["color"], linewidth=1)
+            if len(of_peer) > 1:
+                slope, level = np.polyfit(np.log(of_peer["value"]), np.log(of_peer["median"]), 1)
+                axes.plot(
+                    of_peer["value"], np.exp(level) * of_peer["value"] ** slope, color=style["color"], linewidth=1
+                )
         axes.set(xscale="log", yscale="log", xlabel=variable, ylabel="seconds per epoch")
         values = sorted(of_variable["value"].unique())
         axes.set_xticks(values, [f"{value:,.0f}" for value in values], fontsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,9 +31,10 @@ class Crew:
         return self.workers[name, threads]
 
     def close(self) -> None:
-        """End all of them."""
-        while self.workers:
-            self.workers.popitem()[1].close()
+        """End all of them, also if the end of one fails."""
+        with ExitStack() as stack:
+            while self.workers:
+                stack.callback(self.workers.popitem()[1].close)
 
 
 def epochs(crew: Crew, names: Iterable[str], work: Mapping[str, Work], threads: int, count: int) -> dict:

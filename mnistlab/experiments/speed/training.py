@@ -11,7 +11,7 @@ from mnistlab.experiments.speed.measure import Crew, epochs, rows
 from mnistlab.experiments.speed.peers import OURS, PEERS
 from mnistlab.experiments.speed.work import Work
 
-__all__ = ["groups"]
+__all__ = ["about", "compare", "groups"]
 
 EPOCH = 60_000
 BATCHES = (32, 64, 128, 256, 1024)
@@ -44,6 +44,24 @@ def groups(short: bool) -> Iterator[tuple[str, object]]:
 
 
 def compare(names: list[str], work: Work, threads: int, repetitions: int, crew: Crew) -> list[dict]:
+    """Return rows with the seconds per epoch of peers that train side by side.
+
+    Parameters
+    ----------
+    names
+        Of peers; those that are not installed are left out.
+    work
+        What they do; times are scaled to an epoch of 60,000 images, or of 5,000 in batches of one.
+    threads, repetitions
+        Of each; epochs after one that does not count.
+    crew
+        The workers.
+
+    Raises
+    ------
+    PeerError
+        If one of them fails.
+    """
     works = {name: Work(**(vars(work) | {"count": SLOW.get(name, work.count)})) for name in names}
     times = epochs(crew, names, works, threads, repetitions)
     for name, taken in times.items():  # all to the same number of images

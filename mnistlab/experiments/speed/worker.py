@@ -7,6 +7,8 @@ with two threads on two cores that made the next peer's epochs twice as long.
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -14,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -63,6 +66,8 @@ class Worker:
             os.environ.clear()
             os.environ.update(peers.environment(threads, keep_environment))
             self.process.start()
+            # Before multiprocessing's own end, which would wait for ever for a process that is stopped.
+            atexit.register(self.close)
         finally:
             os.environ.clear()
             os.environ.update(before)
@@ -93,16 +98,17 @@ class Worker:
             if not self.connection.poll(LONGEST):
                 raise PeerError(f"{self.name} has said nothing for {LONGEST:.0f} s")
             kind, content = self.connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             raise PeerError(f"{self.name} ended without a word, with status {self.process.exitcode}") from None
         if kind == "error":
             raise PeerError(f"{self.name} failed:\n{content}")
         return content
 
     def ask(self, *message: object) -> object:
-        """Send a message and return the answer; the worker's turn begins and ends with it."""
+        """Send a message and return the answer, in which time it is the worker's turn; errors as :meth:`receive`."""
         self.wake()
-        self.connection.send(message)
+        with suppress(ConnectionError):  # a worker that has ended is noticed below
+            self.connection.send(message)
         answer = self.receive()
         self.rest()
         return answer
@@ -113,16 +119,21 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        self.wake()
+        atexit.unregister(self.close)
         self.connection.close()
-        self.process.join(5)
-        if self.process.is_alive():
-            self.process.terminate()
+        try:
+            self.wake()
+            self.process.join(5)
+        finally:
+            self.process.kill()
             self.process.join()
 
 
 def _serve(connection: Connection, name: str, threads: int) -> None:
     """Answer until the parent closes the connection; what frameworks print is dropped."""
+    if sys.platform == "linux":  # a stopped process would not notice that its parent was killed, and stay for ever
+        set_signal_of_parents_end = 1
+        ctypes.CDLL(None).prctl(set_signal_of_parents_end, signal.SIGKILL)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)

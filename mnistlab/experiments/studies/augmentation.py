@@ -158,7 +158,9 @@ def ballots(folder: Path | None = None) -> Ballots:
 
 
 def train_and_answer(run: Run) -> pd.DataFrame:
-    """Train on one core, and return the rows of :func:`~mnistlab.experiments.runs.train` with what the network says.
+    """Train, and return the rows of :func:`~mnistlab.experiments.runs.train` with what the network says.
+
+    One thread computes the products, and another one augments.
 
     Three columns are added and filled in the last row: ``cpu_seconds``, the processor time of the whole training,
     measurements after each epoch included, which a busy machine lengthens less than the time on the clock;
