@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
@@ -119,6 +118,8 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
         Where they come from; only the second thread asks it, with the caller's ``np.errstate``. ``close()`` of the
         result waits for the item in the making; it does not close ``items``.
     """
+    from concurrent.futures import ThreadPoolExecutor  # here: some milliseconds of each import of mnistlab
+
     end, run = object(), copy_context().run
     with ThreadPoolExecutor(1) as second:
         coming = second.submit(run, next, items, end)
