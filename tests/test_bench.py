@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
+from mnistlab.experiments import roofline
 from mnistlab.experiments.speed import (
     __main__,
     accuracy,
@@ -29,7 +30,7 @@ from mnistlab.experiments.speed import (
     subnormal,
     training,
 )
-from mnistlab.experiments.speed.peers import one_by_one, ours, products, scikit, textbook
+from mnistlab.experiments.speed.peers import one_by_one, ours, scikit, textbook
 from mnistlab.experiments.speed.work import Work
 from mnistlab.experiments.speed.worker import PeerError, Worker
 
@@ -105,13 +106,14 @@ def test_one_image_at_a_time_is_backpropagation_too(clusters, monkeypatch):
 
 @pytest.mark.parametrize("sizes", [(784, 300, 10), (784, 256, 128, 10), (20, 10)], ids=str)
 def test_the_bound_has_the_products_of_a_step(sizes):
-    done = products.step_products(Work(sizes), 32)
+    done = roofline.product_arrays(sizes, 32)
     depth = len(sizes) - 1
     assert len(done) == 3 * depth - 1
-    flops = sum(2 * left.shape[0] * left.shape[1] * right.shape[1] for left, right, _ in done)
+    flops = sum(2 * left.shape[0] * left.shape[1] * right.shape[1] for _, left, right, _ in done)
     weights = [prod(shape) for shape in pairwise(sizes)]
     assert flops == 2 * 32 * (3 * sum(weights) - weights[0])
-    for left, right, out in done:
+    for product, left, right, out in done:
+        assert (*left.shape, right.shape[1]) == (product.m, product.k, product.n)
         np.matmul(left, right, out=out)
 
 
@@ -167,7 +169,7 @@ def test_ratios_are_taken_within_a_round():
 
 
 def test_few_images_are_counted_as_many(monkeypatch):
-    names = [peers.OURS, "one image at a time"]
+    names = [peers.OURS, peers.ONE_BY_ONE]
     taken = {name: [(1.0, 1.0)] * 3 for name in names}
     monkeypatch.setattr(training, "epochs", lambda *arguments: dict(taken))
     mine, other = training.compare(names, Work(batch=1, count=2_500), 1, 3, measure.Crew())
@@ -195,7 +197,7 @@ def test_each_group_has_a_name_of_its_own(short):
 
 
 def test_a_worker_computes_in_a_process_and_ends_with_its_connection():
-    worker = Worker("matrix products", 1)
+    worker = Worker(peers.BOUND, 1)
     try:
         times = worker.ask("classify", Work(), 10, 4)
         assert len(times) == 4 and all(wall > 0 and processor >= 0 for wall, processor in times)
@@ -210,7 +212,7 @@ def test_a_worker_computes_in_a_process_and_ends_with_its_connection():
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is read from /proc")
 def test_a_worker_rests_while_it_is_not_its_turn():
-    worker = Worker("matrix products", 1)
+    worker = Worker(peers.BOUND, 1)
 
     def state() -> str:
         deadline = time.monotonic() + 10
@@ -322,7 +324,7 @@ def test_the_table_can_be_stored_and_read(tmp_path):
 
 def test_verdicts_take_the_worst_case(tmp_path):
     about = {"network": "784-300-10", "optimizer": "sgd", "batch": 32, "repetitions": 5}
-    found = {peers.OURS: 1.0, "PyTorch": 3.0, "Keras": 4.0, "scikit-learn": 2.0, "matrix products": 0.5}
+    found = {peers.OURS: 1.0, "PyTorch": 3.0, "Keras": 4.0, "scikit-learn": 2.0, peers.BOUND: 0.5}
     lines = [{**ROW, **about, "threads": 1, "peer": name, "ratio": ratio} for name, ratio in found.items()]
     lines += [{**line, "threads": 2, "ratio": line["ratio"] / 1.25} for line in lines]
     lines += [{**ROW, **about, "section": "slow-down", "median": 1.3}]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import mnistlab as ml
 from mnistlab import optimizers
-from mnistlab.experiments import roofline, step_parts, subnormal_figures, subnormals
+from mnistlab.experiments import roofline, roofline_figures, step_parts, subnormal_figures, subnormals
 from mnistlab.experiments.roofline import Machine, Product
 from mnistlab.training import train_step
 
@@ -88,12 +88,12 @@ def test_the_roof_is_the_lower_of_two():
 
 
 def test_machine_and_products_are_measured_and_drawn():
-    machine = roofline.measure_machine(1, side=64, cached_bytes=2**12)
+    machine = roofline.measure_machine(1, side=64, cached_bytes=2**12, large_bytes=2**14)
     assert min(machine) > 0
     products = roofline.time_products((20, 8, 3), (1, 16), 0.0005)
     assert len(products) == 2 * 5 and (products["seconds"] > 0).all()
     assert np.allclose(products["rate"], products["flops"] / products["seconds"])
-    axes = roofline.draw_roofline(machine, products).axes[0]
+    axes = roofline_figures.draw_roofline(machine, products).axes[0]
     assert {text.get_text() for text in axes.texts} == {"1", "16"}
     assert len(axes.get_legend().get_texts()) == 2 + 5
 
@@ -186,7 +186,7 @@ def test_without_the_flush_small_numbers_stay_and_after_it_all_is_as_before():
 
 
 def test_multiplying_is_timed():
-    assert subnormals.time_decay(1.0, count=64, rounds=3) > 0
+    assert subnormals.time_multiplying(1.0, count=64, rounds=3) > 0
 
 
 def test_sizes_are_counted_and_drawn():

@@ -15,7 +15,7 @@ from mnistlab.experiments.speed import figures, peers, tables
 from mnistlab.experiments.speed.training import BATCHES
 
 ROOT = Path(__file__).resolve().parent.parent
-SOME_MOMENTUM = [name for name in peers.PEERS if name not in ("one image at a time", "matrix products")]
+SOME_MOMENTUM = [name for name in peers.PEERS if name not in peers.PLAIN]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_every_peer_has_a_time_and_a_ratio_for_every_batch_size(bench, threads):
     seconds, ratios = tables.epochs(bench, threads), tables.ratios(bench, threads)
     for table in (seconds, ratios):
         assert list(table.columns) == [str(size) for size in BATCHES]
-        assert list(table.index) == [name for name in peers.PEERS if name != "one image at a time"]
+        assert list(table.index) == [name for name in peers.PEERS if name != peers.ONE_BY_ONE]
         assert (table > 0).all(axis=None)
     assert (ratios.loc["mnistlab"] == 1).all()
     assert np.allclose(ratios, seconds / seconds.loc["mnistlab"], rtol=0.5)  # medians of ratios, not ratios of medians
@@ -84,7 +84,7 @@ def test_what_is_asked_is_judged(bench):
         [
             {**columns, "peer": peer, "batch": batch, "ratio": ratio, "median": 1.0}
             for batch, products in ((32, 0.49), (256, 0.72))
-            for peer, ratio in (("mnistlab", 1.0), ("PyTorch", 1.2), ("Keras", 2.0), ("matrix products", products))
+            for peer, ratio in (("mnistlab", 1.0), ("PyTorch", 1.2), ("Keras", 2.0), (peers.BOUND, products))
         ]
     )
     holds = tables.limits(made).set_index("asked")["holds"].to_dict()
@@ -109,7 +109,7 @@ def test_pictures_have_a_line_a_peer_and_panels_for_all_that_is_varied(bench):
     panels = figures.draw_epochs(bench).axes
     assert [axes.get_title() for axes in panels] == ["1 thread", "2 threads"]
     drawn = panels[0].get_legend_handles_labels()[1]
-    assert drawn == [name for name in peers.PEERS if name != "one image at a time"]
+    assert drawn == [name for name in peers.PEERS if name != peers.ONE_BY_ONE]
     panels = figures.draw_scaling(bench).axes
     assert [axes.get_xlabel() for axes in panels] == ["hidden units", "hidden layers", "images", "threads"]
 

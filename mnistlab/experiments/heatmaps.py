@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from mnistlab.experiments.figures import bands
-from mnistlab.experiments.style import COLOURS
+from mnistlab.experiments.style import COLOURS, plain_log
 from mnistlab.experiments.tuning import MEASURE, Cells, expected_best, seeds_by_value
 
 __all__ = ["depths", "heat_map", "lines", "searches", "widths"]
@@ -138,7 +138,7 @@ def depths(frame: pd.DataFrame, activations: Sequence[str]) -> Figure:
             )
             bands(panel, rates, 100 * accuracy, f"{depth}", colour=colour, marker="o")
         panel.set(xscale="log", xlabel="learning rate", ylim=(0, 100))
-        panel.set_title(activation, fontsize=10)
+        panel.set_title({"relu": "ReLU"}.get(activation, activation), fontsize=10)
     panels[0].set_ylabel("validation accuracy, %")
     panels[0].legend(title="hidden layers", fontsize=8, title_fontsize=8, loc="lower left")
     return figure
@@ -165,9 +165,7 @@ def searches(random: pd.DataFrame, grid: pd.DataFrame, names: Mapping[str, str],
             panel.scatter(x, accuracy, s=18, c=colour, marker=marker, label=name, alpha=0.8, linewidth=1)
         panel.set(xscale="log", xlabel=label)
         if x.max() < 30 * x.min():
-            panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            panel.xaxis.set_major_formatter("{x:g}")
-            panel.xaxis.set_minor_formatter(NullFormatter())
+            plain_log(panel.xaxis)
     last = panels[1, 1]
     best = expected_best(random[MEASURE].fillna(worthless).to_numpy())
     last.plot(np.arange(1, len(best) + 1), 100 * best, color=COLOURS[0], label="best of so many random trials, mean")

@@ -8,11 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from mnistlab.experiments.figures import bands, show_digit
 from mnistlab.experiments.keras_dense import LIBRARIES, MODELS, PUBLISHED_VALIDATION
-from mnistlab.experiments.style import COLOURS
+from mnistlab.experiments.style import COLOURS, plain_log
 
 __all__ = ["NAMES", "draw_curves", "draw_two_predictions"]
 
@@ -43,9 +43,7 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
             epochs = np.arange(1, len(values) + 1)
             lower.plot(epochs, values, "o", color="black", markersize=4, fillstyle="none", label="published")
         upper.set(title=project, yscale="log")
-        upper.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        upper.yaxis.set_major_formatter("{x:g}")
-        upper.yaxis.set_minor_formatter(NullFormatter())
+        plain_log(upper.yaxis)
         lower.set(xlabel="epoch")
         lower.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     panels[0, 0].set_ylabel("training loss, nats")

@@ -14,10 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from mnistlab.checks import check_positive
-from mnistlab.experiments.style import COLOURS
+from mnistlab.experiments.style import COLOURS, plain_log
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.network import Network
@@ -246,9 +245,7 @@ def draw_speed(summary: pd.DataFrame, costs: Mapping[str, Cost]) -> Figure:
     sizes = summary["batch_size"].unique()
     left.set(xlabel="images in a batch", ylabel="seconds per epoch", xscale="log", yscale="log", xticks=sizes)
     left.set_xticks([], minor=True)
-    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    left.yaxis.set_major_formatter("{x:g}")
-    left.yaxis.set_minor_formatter(NullFormatter())
+    plain_log(left.yaxis)
     left.set_xticklabels([str(size) for size in sizes])
     right.set(xlabel="images in a batch", ylabel="milliseconds per step", xlim=(0, None), ylim=(0, None))
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)

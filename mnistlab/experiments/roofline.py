@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle, pairwise
+from itertools import pairwise
 from time import perf_counter
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from mnistlab.checks import check_positive
-from mnistlab.experiments.style import COLOURS, GREY
 
-__all__ = ["Machine", "Product", "draw_roofline", "measure_machine", "step_products", "time_products"]
+__all__ = ["Machine", "Product", "measure_machine", "product_arrays", "step_products", "time_products"]
 
 WORD = 4
 """Bytes of a float32."""
@@ -31,15 +27,12 @@ class Product(NamedTuple):
         What it computes, in the chapter's notation.
     m, k, n
         Its sizes.
-    turned
-        Which factor is stored transposed: "", "left" or "right".
     """
 
     name: str
     m: int
     k: int
     n: int
-    turned: str = ""
 
     @property
     def flops(self) -> int:
@@ -91,12 +84,43 @@ def step_products(sizes: Sequence[int], batch_size: int) -> list[Product]:
     n = check_positive("batch_size", batch_size)
     pairs = [(check_positive("sizes", d), check_positive("sizes", k)) for d, k in pairwise(sizes)]
     forward = [Product(f"x{i} W{i}", n, d, k) for i, (d, k) in enumerate(pairs, 1)]
-    of_weights = [Product(f"x{i}ᵀ dz{i}", d, n, k, "left") for i, (d, k) in enumerate(pairs, 1)]
-    of_inputs = [Product(f"dz{i} W{i}ᵀ", n, k, d, "right") for i, (d, k) in enumerate(pairs[1:], 2)]
+    of_weights = [Product(f"x{i}ᵀ dz{i}", d, n, k) for i, (d, k) in enumerate(pairs, 1)]
+    of_inputs = [Product(f"dz{i} W{i}ᵀ", n, k, d) for i, (d, k) in enumerate(pairs[1:], 2)]
     return forward + of_weights + of_inputs
 
 
-def measure_machine(repetitions: int = 5, *, side: int = 1536, cached_bytes: int = 2**18) -> Machine:
+def product_arrays(
+    sizes: Sequence[int], batch_size: int, seed: int = 0
+) -> list[tuple[Product, np.ndarray, np.ndarray, np.ndarray]]:
+    """Return the products of :func:`step_products` with their factors and an array for the result, in float32.
+
+    As in a training, they share arrays: what one product gives is a factor of the next, and a transposed factor is a
+    view. Doing them over and over gives the same numbers each time.
+
+    Parameters
+    ----------
+    sizes, batch_size
+        As in :func:`step_products`; errors too.
+    seed
+        Of the numbers.
+    """
+    products, rng = step_products(sizes, batch_size), np.random.default_rng(seed)
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape, dtype=np.float32)
+
+    weights = [draw(*shape) / np.float32(np.sqrt(shape[0])) for shape in pairwise(sizes)]
+    layers = [draw(batch_size, size) for size in sizes]
+    deltas = [draw(batch_size, size) for size in sizes]
+    forward = [(layers[i], w, layers[i + 1]) for i, w in enumerate(weights)]
+    of_weights = [(layers[i].T, deltas[i + 1], np.empty_like(w)) for i, w in enumerate(weights)]
+    of_inputs = [(deltas[i + 1], weights[i].T, deltas[i]) for i in range(1, len(weights))]
+    return [(product, *arrays) for product, arrays in zip(products, forward + of_weights + of_inputs, strict=True)]
+
+
+def measure_machine(
+    repetitions: int = 5, *, side: int = 1536, cached_bytes: int = 2**18, large_bytes: int = 2**28
+) -> Machine:
     """Measure this machine on as many threads as NumPy has now.
 
     A roof is what can be had at most, so the best of several turns counts, after one that warms up.
@@ -107,13 +131,19 @@ def measure_machine(repetitions: int = 5, *, side: int = 1536, cached_bytes: int
         Turns.
     side
         Of the square matrices whose product gives the peak.
-    cached_bytes
-        Size of an array that fits into the cache of a core; it is copied to another one of that size.
+    cached_bytes, large_bytes
+        Size of an array that fits into the cache of a core, and of one that fits into none; each is copied to another
+        one of its size.
+
+    Raises
+    ------
+    ValueError
+        If ``repetitions`` is no positive integer.
     """
     rng = np.random.default_rng(0)
     left, right = (rng.standard_normal((side, side), dtype=np.float32) for _ in range(2))
     result = np.empty_like(left)
-    large, small = rng.random(2**26, dtype=np.float32), rng.random(cached_bytes // WORD, dtype=np.float32)
+    large, small = (rng.random(size // WORD, dtype=np.float32) for size in (large_bytes, cached_bytes))
     large_copy, small_copy = np.empty_like(large), np.empty_like(small)
     times = []
     for _ in range(check_positive("repetitions", repetitions) + 1):
@@ -143,17 +173,15 @@ def time_products(sizes: Sequence[int], batch_sizes: Sequence[int], seconds: flo
     pandas.DataFrame
         One row a product and batch size: ``batch_size``, ``product``, ``flops``, ``intensity``, ``seconds`` (of one
         product), ``rate`` (flop/s).
+
+    Raises
+    ------
+    ValueError
+        As :func:`step_products`.
     """
-    rng = np.random.default_rng(0)
     rows = []
     for size in batch_sizes:
-        for product in step_products(sizes, size):
-            left, right = _draw(rng, product.m, product.k), _draw(rng, product.k, product.n)
-            if product.turned == "left":
-                left = np.ascontiguousarray(left.T).T
-            elif product.turned == "right":
-                right = np.ascontiguousarray(right.T).T
-            out = np.empty((product.m, product.n), np.float32)
+        for product, left, right, out in product_arrays(sizes, size):
             taken = _repeat(lambda a=left, b=right, c=out: np.matmul(a, b, out=c), seconds)
             rows.append(
                 {
@@ -166,43 +194,6 @@ def time_products(sizes: Sequence[int], batch_sizes: Sequence[int], seconds: flo
                 }
             )
     return pd.DataFrame(rows)
-
-
-def draw_roofline(machine: Machine, products: pd.DataFrame) -> Figure:
-    """Draw the roofs of main memory and cache, and each product's rate over its intensity.
-
-    Parameters
-    ----------
-    machine
-        As :func:`measure_machine` returns it.
-    products
-        As :func:`time_products` returns them; colours and marks tell the products, numbers the batch size.
-    """
-    figure, axes = plt.subplots(figsize=(7, 4.2))
-    low, high = products["intensity"].min() / 1.6, products["intensity"].max() * 2
-    line = np.geomspace(low, high, 200)
-    axes.plot(line, machine.roof(line, cached=True) / 1e9, color="black", label="roof of the cache")
-    axes.plot(line, machine.roof(line) / 1e9, color=GREY, linestyle="--", label="roof of main memory")
-    smallest, largest = products["batch_size"].min(), products["batch_size"].max()
-    for (name, rows), colour, marker in zip(
-        products.groupby("product", sort=False), cycle(COLOURS), cycle("osD^v"), strict=False
-    ):
-        axes.plot(
-            rows["intensity"], rows["rate"] / 1e9, color=colour, marker=marker, markersize=5, linewidth=1, label=name
-        )
-    widest = products.loc[products.groupby("batch_size")["flops"].idxmax()]
-    for row in widest.itertuples():
-        axes.annotate(f"{row.batch_size}", (row.intensity, row.rate / 1e9), (4, -11), textcoords="offset points")
-    axes.set(xscale="log", yscale="log", xlim=(low, high))
-    axes.set(xlabel="operations for each byte", ylabel="Gflop/s")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.legend(title=f"numbers: images in a batch, {smallest} to {largest}", fontsize=8)
-    return figure
-
-
-def _draw(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    return rng.standard_normal((rows, columns), dtype=np.float32)
 
 
 def _repeat(work, seconds: float) -> float:

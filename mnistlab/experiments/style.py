@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib.axis import Axis
+from matplotlib.ticker import LogLocator, NullFormatter
 
-__all__ = ["COLOURS", "GREY", "use"]
+__all__ = ["COLOURS", "GREY", "plain_log", "use"]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's palette, in an order in which neighbours differ in lightness too."""
@@ -43,3 +45,10 @@ def use() -> None:
         return
     if get_ipython() is not None:
         set_matplotlib_formats("svg", "pdf")
+
+
+def plain_log(axis: Axis) -> None:
+    """Mark a logarithmic axis at 1, 2, 5, 10, … and write the numbers out."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())

@@ -17,7 +17,7 @@ __all__ = [
     "decay",
     "fixed_points",
     "share_subnormal",
-    "time_decay",
+    "time_multiplying",
     "without_flush",
 ]
 
@@ -67,7 +67,7 @@ def decay(value: float, momentum: float = 0.9, steps: int = 2_000) -> np.ndarray
     return values
 
 
-def time_decay(size: float, count: int = 2**18, rounds: int = 200) -> float:
+def time_multiplying(size: float, count: int = 2**18, rounds: int = 200) -> float:
     """Return nanoseconds to multiply one number of a size by 1 in place: the median of ``rounds`` turns over ``count``.
 
     The factor 1 leaves the numbers as small as they are.

@@ -6,20 +6,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from mnistlab.experiments.speed.peers import PEERS
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistlab.experiments.speed.peers import BOUND, PEERS, PLAIN
+from mnistlab.experiments.speed.tables import line
+from mnistlab.experiments.style import COLOURS, GREY, plain_log
 
 __all__ = ["draw_epochs", "draw_scaling"]
-
-BOUND = "matrix products"
-NOT_DRAWN = ("one image at a time",)
 
 STYLES = {
     name: {"color": colour, "marker": marker, "linestyle": line, "markersize": 4, "linewidth": 1.4}
     for name, colour, marker, line in zip(
-        [name for name in PEERS if name not in (*NOT_DRAWN, BOUND)],
+        [name for name in PEERS if name not in PLAIN],
         [*COLOURS[:6], GREY, COLOURS[6]],
         "osD^vPXd",
         ["-", "--", "-.", ":", "--", "-.", ":", "--"],
@@ -54,9 +51,7 @@ def draw_epochs(rows: pd.DataFrame) -> Figure:
         axes.set_title(f"{threads:.0f} thread{'s' if threads > 1 else ''}", fontsize=10)
     first = panels[0][0]
     first.set_ylabel("seconds per epoch")
-    first.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    first.yaxis.set_major_formatter("{x:g}")
-    first.yaxis.set_minor_formatter(NullFormatter())
+    plain_log(first.yaxis)
     figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
@@ -79,16 +74,13 @@ def draw_scaling(rows: pd.DataFrame) -> Figure:
             style = STYLES[name] | {"linestyle": "none"}
             axes.plot(of_peer["value"], of_peer["median"], label=name, **style)
             if len(of_peer) > 1:
-                slope, level = np.polyfit(np.log(of_peer["value"]), np.log(of_peer["median"]), 1)
-                axes.plot(
-                    of_peer["value"], np.exp(level) * of_peer["value"] ** slope, color=style["color"], linewidth=1
-                )
+                slope, intercept = line(of_peer)
+                fitted = np.exp(intercept) * of_peer["value"] ** slope
+                axes.plot(of_peer["value"], fitted, color=style["color"], linewidth=1)
         axes.set(xscale="log", yscale="log", xlabel=variable, ylabel="seconds per epoch")
         values = sorted(of_variable["value"].unique())
         axes.set_xticks(values, [f"{value:,.0f}" for value in values], fontsize=8)
         axes.set_xticks([], minor=True)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        plain_log(axes.yaxis)
     figure.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     return figure

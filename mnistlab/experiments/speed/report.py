@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mnistlab.experiments.speed.peers import OURS
+from mnistlab.experiments.speed.peers import BOUND, OURS
 from mnistlab.experiments.speed.startup import BEYOND
 
 __all__ = ["text", "verdicts"]
 
-NO_RIVALS = (OURS, "matrix products")
+NO_RIVALS = (OURS, BOUND)
 BY = ["network", "optimizer", "batch", "threads"]
 
 
@@ -57,7 +57,7 @@ def verdicts(frame: pd.DataFrame, ratio: str = "ratio") -> list[tuple[str, float
             keras = part.loc[part["peer"] == name, ratio]
             if len(keras):
                 result.append((f"time / {name}, batch {batch:.0f}", float((1 / keras).max()), limit))
-        bound = part.loc[(part["peer"] == "matrix products") & (part["optimizer"] == "sgd"), ratio]
+        bound = part.loc[(part["peer"] == BOUND) & (part["optimizer"] == "sgd"), ratio]
         if batch in (32, 256) and len(bound):
             limit = {32: 2.0, 256: 1.4}[batch]
             result.append((f"time / matrix products, batch {batch:.0f}", float((1 / bound).max()), limit))

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from mnistlab.experiments.speed.measure import Crew, epochs, rows
-from mnistlab.experiments.speed.peers import OURS
+from mnistlab.experiments.speed.peers import BOUND, OURS
 from mnistlab.experiments.speed.training import about
 from mnistlab.experiments.speed.work import Work
 
 __all__ = ["groups"]
 
-NAMES = (OURS, "PyTorch, flush", "matrix products")
+NAMES = (OURS, "PyTorch, flush", BOUND)
 HIDDEN = (30, 100, 300, 1_000, 3_000)
 DEPTHS = (1, 2, 4, 8)
 COUNTS = (3_750, 7_500, 15_000, 30_000, 60_000)

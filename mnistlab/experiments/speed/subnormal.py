@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mnistlab.experiments.speed.measure import Crew, row
-from mnistlab.experiments.speed.peers import PEERS, installed
+from mnistlab.experiments.speed.peers import PEERS, PLAIN, installed
 from mnistlab.experiments.speed.training import about
 from mnistlab.experiments.speed.work import Work
 
 __all__ = ["EPOCHS", "groups"]
 
 EPOCHS = 3
-NAMES = [name for name in PEERS if name not in ("one image at a time", "matrix products")]
+NAMES = [name for name in PEERS if name not in PLAIN]
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:

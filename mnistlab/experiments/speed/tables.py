@@ -13,6 +13,7 @@ __all__ = [
     "epochs",
     "inference",
     "limits",
+    "line",
     "machine",
     "memory",
     "others",
@@ -128,8 +129,14 @@ def slopes(rows: pd.DataFrame) -> pd.DataFrame:
     found = {}
     for (variable, peer), part in rows[rows["section"] == "scaling"].groupby(["variable", "peer"], sort=False):
         if len(part) > 1:
-            found.setdefault(variable, {})[peer] = np.polyfit(np.log(part["value"]), np.log(part["median"]), 1)[0]
+            found.setdefault(variable, {})[peer] = line(part)[0]
     return _in_order(pd.DataFrame(found).rename_axis("peer"))
+
+
+def line(part: pd.DataFrame) -> tuple[float, float]:
+    """Return slope and intercept of log seconds over log value, by least squares, for rows of one peer and quantity."""
+    slope, intercept = np.polyfit(np.log(part["value"]), np.log(part["median"]), 1)
+    return float(slope), float(intercept)
 
 
 def limits(rows: pd.DataFrame) -> pd.DataFrame:

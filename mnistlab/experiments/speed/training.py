@@ -8,22 +8,22 @@ from functools import partial
 import numpy as np
 
 from mnistlab.experiments.speed.measure import Crew, epochs, rows
-from mnistlab.experiments.speed.peers import OURS, PEERS
+from mnistlab.experiments.speed.peers import ONE_BY_ONE, OURS, PEERS
 from mnistlab.experiments.speed.work import Work
 
 __all__ = ["about", "compare", "groups"]
 
 EPOCH = 60_000
 BATCHES = (32, 64, 128, 256, 1024)
-WITHOUT_ADAM = ("textbook NumPy", "one image at a time")
-SLOW = {"one image at a time": 500}
+WITHOUT_ADAM = ("textbook NumPy", ONE_BY_ONE)
+SLOW = {ONE_BY_ONE: 500}
 """Images of an epoch for a peer of which the usual number would cost minutes."""
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
     """Yield a name and a function from a :class:`Crew` to rows, for each set of trainings that run side by side."""
     count, repetitions = (6_400, 3) if short else (20_000, 5)
-    others = [name for name in PEERS if name != "one image at a time"]
+    others = [name for name in PEERS if name != ONE_BY_ONE]
     adam = [name for name in PEERS if name not in WITHOUT_ADAM]
     for threads in (1,) if short else (1, 2):
         for batch in (32, 256) if short else BATCHES:

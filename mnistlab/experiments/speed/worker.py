@@ -27,6 +27,9 @@ from mnistlab.experiments.subnormals import share_subnormal
 
 __all__ = ["PeerError", "Times", "Worker"]
 
+Classify = Callable[[np.ndarray], np.ndarray]
+Velocities = Callable[[], list[np.ndarray]]
+
 LONGEST = 1_800.0
 """Seconds after which a silent worker counts as lost."""
 
@@ -150,33 +153,39 @@ def _serve(connection: Connection, name: str, threads: int) -> None:
         connection.send(("error", traceback.format_exc()))
 
 
-def _train(connection: Connection, peer: peers.Peer, work: Work, report: str = "") -> None:
-    """Train; after each epoch report :data:`Times`, and wait for what comes next.
-
-    ``report`` adds "accuracy", the share of right answers on the test images, or "subnormal", that of the velocities'
-    entries which are subnormal (NaN where there are no velocities).
-    """
+def _train(connection: Connection, peer: peers.Peer, work: Work, measure: str | None = None) -> None:
+    """Train; after each epoch send :data:`Times`, with what one of :data:`MEASURES` finds, and wait for what comes."""
     x, y = samples(work)
     begin: list[float] = []
 
     def start() -> None:
         begin[:] = time.perf_counter(), time.process_time()
 
-    def after_epoch(classify: Callable[[np.ndarray], np.ndarray], velocities: Callable[[], list[np.ndarray]]) -> bool:
+    def after_epoch(classify: Classify, velocities: Velocities) -> bool:
         times = (time.perf_counter() - begin[0], time.process_time() - begin[1])
-        share = None
-        if report == "accuracy":
-            share = float(np.mean(classify(images("test")) == labels("test")))
-        elif report == "subnormal":
-            found = [np.ravel(values) for values in velocities()]
-            share = share_subnormal(np.concatenate(found)) if found else float("nan")
-        connection.send(("epoch", (times, share) if report else times))
+        found = times if measure is None else (times, MEASURES[measure](classify, velocities))
+        connection.send(("epoch", found))
         (going,) = connection.recv()
         start()
         return going
 
     start()
     peer.train(work, x, y, after_epoch)
+
+
+def _accuracy(classify: Classify, velocities: Velocities) -> float:
+    """Return the share of right answers on the test images."""
+    return float(np.mean(classify(images("test")) == labels("test")))
+
+
+def _subnormal(classify: Classify, velocities: Velocities) -> float:
+    """Return the share of the velocities' entries that are subnormal; NaN where there are no velocities."""
+    found = [np.ravel(values) for values in velocities()]
+    return share_subnormal(np.concatenate(found)) if found else float("nan")
+
+
+MEASURES = {"accuracy": _accuracy, "subnormal": _subnormal}
+"""What can be found out after each epoch."""
 
 
 def _classify(connection: Connection, peer: peers.Peer, work: Work, batch: int, calls: int) -> list[Times]:

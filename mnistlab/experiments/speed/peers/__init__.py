@@ -12,7 +12,7 @@ import numpy as np
 
 from mnistlab.experiments.speed.work import Work
 
-__all__ = ["OURS", "PEERS", "Peer", "installed", "missing"]
+__all__ = ["BOUND", "ONE_BY_ONE", "OURS", "PEERS", "PLAIN", "Peer", "installed", "missing"]
 
 AfterEpoch = Callable[[Callable[[np.ndarray], np.ndarray], Callable[[], list[np.ndarray]]], bool]
 """Called after each epoch with a function that classifies, and one that returns the optimizer's velocities (none where
@@ -33,6 +33,11 @@ PEERS = {
     "matrix products": ("products", "", None),
 }
 """Name: module in this package, variant, and the package that has to be installed."""
+
+BOUND = "matrix products"
+ONE_BY_ONE = "one image at a time"
+PLAIN = (ONE_BY_ONE, BOUND)
+"""Those without momentum, so without a velocity."""
 
 OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
 """Settings that choose a library's kernels by hand. They would speak to one peer and not to another."""
