@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT / "book" / "extensions"), str(ROOT / "tools")]
 
 import latex  # noqa: E402
 import report_book  # noqa: E402
-from report_book import api_links, chapters, citation, exercises, notation, printed, public, roads, terms  # noqa: E402
+from report_book import api_links, chapters, citation, exercises, notation, numerals, printed, public, roads, terms  # noqa: E402
 
 import mnistlab as ml  # noqa: E402
 
@@ -320,6 +320,12 @@ def test_in_print_a_reference_leads_to_its_exercise_and_says_its_number(written,
 def test_a_word_with_a_hyphen_stands_in_the_index_once():
     written = r"\index{one\sphinxhyphen{}hot@\spxentry{one\sphinxhyphen{}hot}|spxpagem}"
     assert latex.for_print(written, {}) == r"\index{one-hot@\spxentry{one\sphinxhyphen{}hot}|spxpagem}"
+
+
+def test_glued_numbers_are_set_as_print_does():
+    assert [type(node).__name__ for node in numerals.numerals("-2e-7")] == ["Text", "superscript"]
+    assert [node.astext() for node in numerals.numerals("-2e-7")] == ["−2\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10", "−7"]
+    assert [node.astext() for node in numerals.numerals("12.5")] == ["12.5"]
 
 
 def test_every_module_of_the_extension_is_registered():

@@ -78,6 +78,26 @@ def test_a_number_that_is_missing_is_a_dash_in_a_table():
     assert repr(table).splitlines() == ["   a", "1.00", "   –"]
 
 
+@pytest.mark.parametrize(
+    ("written", "set_in_html"),
+    [
+        ("-4.5e-06", "−4.5\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10<sup>−6</sup>"),
+        ("1e-4", "10<sup>−4</sup>"),
+        ("3e+12", "3\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10<sup>12</sup>"),
+        ("0e+00", "0"),
+        ("-0.12 to -3", "−0.12 to −3"),
+        ("784-300-10", "784-300-10"),
+        ("2026-11-21", "2026-11-21"),
+        ("float32-1e-3", "float32-1e-3"),
+    ],
+)
+def test_tables_set_numbers_as_print_does(written, set_in_html):
+    table = Table(pd.DataFrame({"a": [written]}))
+    assert f">{set_in_html}</td>" in table._repr_html_()
+    assert set_in_html.replace("<sup>", r"\textsuperscript{").replace("</sup>", "}") in table._repr_latex_()
+    assert written in repr(table)
+
+
 def test_source_leaves_out_docstrings_and_keeps_code():
     text = repr(Source(ml.Dense.backward, ml.train_step))
     assert '"""' not in text

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from mnistlab.experiments.numerals import typeset
+
 __all__ = ["Table"]
 
 
@@ -19,7 +21,7 @@ class Table:
         The numbers. The index is shown as the first column if it has a name.
     formats
         How to write the numbers of a column, such as ``{"loss": "{:.4f}"}``; other values are shown with ``str``. A
-        number that is missing (NaN) is a dash.
+        number that is missing (NaN) is a dash. HTML and LaTeX have minus signs and powers of ten for -1.5e-06.
     """
 
     def __init__(self, frame: pd.DataFrame, formats: Mapping[str, str] | None = None):
@@ -67,10 +69,11 @@ class Table:
 
 
 def _escape_html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return typeset(text, "<sup>{}</sup>".format)
 
 
 def _escape_latex(text: str) -> str:
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {mark: "\\" + mark for mark in "&%$#_{}"}
-    return "".join(special.get(mark, mark) for mark in text)
+    return typeset("".join(special.get(mark, mark) for mark in text), r"\textsuperscript{{{}}}".format)

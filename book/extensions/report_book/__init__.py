@@ -16,6 +16,7 @@ MODULES = (
     "exercises",
     "landing",
     "notation",
+    "numerals",
     "printed",
     "roads",
     "terms",
