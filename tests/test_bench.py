@@ -30,7 +30,7 @@ from mnistlab.experiments.speed import (
     subnormal,
     training,
 )
-from mnistlab.experiments.speed.peers import one_by_one, ours, scikit, textbook
+from mnistlab.experiments.speed.peers import one_by_one, ours, products, scikit, textbook
 from mnistlab.experiments.speed.work import Work
 from mnistlab.experiments.speed.worker import PeerError, Worker
 
@@ -115,6 +115,23 @@ def test_the_bound_has_the_products_of_a_step(sizes):
     for product, left, right, out in done:
         assert (*left.shape, right.shape[1]) == (product.m, product.k, product.n)
         np.matmul(left, right, out=out)
+
+
+def test_a_product_uses_what_those_before_it_gave_so_that_doing_all_again_changes_nothing():
+    done = roofline.product_arrays((20, 8, 6, 3), 4)
+    for product in done:
+        np.matmul(*product[1:3], out=product[3])
+    before = [product[3].copy() for product in done]
+    for product, result in zip(done, before, strict=True):
+        np.matmul(*product[1:3], out=product[3])
+        np.testing.assert_array_equal(product[3], result, err_msg=product[0].name)
+
+
+def test_the_bound_multiplies_no_more_images_than_there_are(monkeypatch):
+    rows, matmul = [], np.matmul
+    monkeypatch.setattr(np, "matmul", lambda a, b, out: rows.append(len(a)) or matmul(a, b, out=out))
+    products.train(Work((20, 8, 3), batch=32, count=70), np.zeros((70, 20)), np.zeros(70), lambda *_: False)
+    assert rows[::5] == [32, 32, 6]
 
 
 def test_a_peer_s_process_has_its_threads_and_its_own_kernels(monkeypatch):

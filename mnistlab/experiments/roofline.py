@@ -63,7 +63,7 @@ class Machine(NamedTuple):
 
 
 def step_products(sizes: Sequence[int], batch_size: int) -> list[Product]:
-    """Return the products of a training step: those forward, of the weights' gradients, of the inputs' gradients.
+    """Return the products of a training step in their order: forward, then backward from the last layer to the first.
 
     The first layer needs no gradient of its inputs, so L layers have 3L - 1 products (:eq:`eq-step-flops`).
 
@@ -85,8 +85,8 @@ def step_products(sizes: Sequence[int], batch_size: int) -> list[Product]:
     pairs = [(check_positive("sizes", d), check_positive("sizes", k)) for d, k in pairwise(sizes)]
     forward = [Product(f"x{i} W{i}", n, d, k) for i, (d, k) in enumerate(pairs, 1)]
     of_weights = [Product(f"x{i}ᵀ dz{i}", d, n, k) for i, (d, k) in enumerate(pairs, 1)]
-    of_inputs = [Product(f"dz{i} W{i}ᵀ", n, k, d) for i, (d, k) in enumerate(pairs[1:], 2)]
-    return forward + of_weights + of_inputs
+    of_inputs = [Product(f"dz{i} W{i}ᵀ", n, k, d) for i, (d, k) in enumerate(pairs, 1)]
+    return forward + _backward(of_weights, of_inputs)
 
 
 def product_arrays(
@@ -114,8 +114,9 @@ def product_arrays(
     deltas = [draw(batch_size, size) for size in sizes]
     forward = [(layers[i], w, layers[i + 1]) for i, w in enumerate(weights)]
     of_weights = [(layers[i].T, deltas[i + 1], np.empty_like(w)) for i, w in enumerate(weights)]
-    of_inputs = [(deltas[i + 1], weights[i].T, deltas[i]) for i in range(1, len(weights))]
-    return [(product, *arrays) for product, arrays in zip(products, forward + of_weights + of_inputs, strict=True)]
+    of_inputs = [(deltas[i + 1], w.T, deltas[i]) for i, w in enumerate(weights)]
+    every = forward + _backward(of_weights, of_inputs)
+    return [(product, *arrays) for product, arrays in zip(products, every, strict=True)]
 
 
 def measure_machine(
@@ -194,6 +195,12 @@ def time_products(sizes: Sequence[int], batch_sizes: Sequence[int], seconds: flo
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _backward(of_weights: list, of_inputs: list) -> list:
+    """Return what is done backward, last layer first; nobody asks for the gradients of the first layer's inputs."""
+    pairs = zip(reversed(of_weights), reversed(of_inputs), strict=True)
+    return [one for pair in pairs for one in pair][:-1]
 
 
 def _repeat(work, seconds: float) -> float:

@@ -13,13 +13,14 @@ from mnistlab.experiments.style import COLOURS, GREY, plain_log
 
 __all__ = ["draw_epochs", "draw_scaling"]
 
+BROWN = "#7a4b12"
 STYLES = {
     name: {"color": colour, "marker": marker, "linestyle": line, "markersize": 4, "linewidth": 1.4}
     for name, colour, marker, line in zip(
         [name for name in PEERS if name not in PLAIN],
-        [*COLOURS[:6], GREY, COLOURS[6]],
-        "osD^vPXd",
-        ["-", "--", "-.", ":", "--", "-.", ":", "--"],
+        [*COLOURS[:6], BROWN, GREY, COLOURS[6]],
+        "osD^vPpXd",
+        ["-", "--", "-.", ":", "--", "-.", "-", ":", "--"],
         strict=True,
     )
 } | {BOUND: {"color": "black", "marker": "x", "linestyle": "-", "markersize": 4, "linewidth": 1}}

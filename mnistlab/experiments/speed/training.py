@@ -16,6 +16,9 @@ __all__ = ["about", "compare", "groups"]
 EPOCH = 60_000
 BATCHES = (32, 64, 128, 256, 1024)
 WITHOUT_ADAM = ("textbook NumPy", ONE_BY_ONE)
+TRAININGS = 3
+"""From which the slow-down is taken."""
+
 SLOW = {ONE_BY_ONE: 500}
 """Images of an epoch for a peer of which the usual number would cost minutes."""
 
@@ -73,15 +76,14 @@ def compare(names: list[str], work: Work, threads: int, repetitions: int, crew: 
 
 
 def _slow_down(names: tuple[str, ...], work: Work, crew: Crew) -> list[dict]:
-    times = epochs(crew, names, dict.fromkeys(names, work), 1, 20)
-    thirds = {}
-    for name, taken in times.items():
-        early, late = np.array(taken[:3]), np.array(taken[-3:])
-        thirds[name] = [tuple(late[i] / early[j]) for i in range(3) for j in range(3)]
-    result = rows(
-        "late epochs / early epochs", thirds, section="slow-down", threads=1, images=work.count, **about(work)
-    )
-    return [{**one, "ratio": None, "processor_ratio": None, "repetitions": 3} for one in result]
+    """Compare the last three of twenty epochs with the second: in the third, velocities already become subnormal."""
+    grown: dict[str, list] = {}
+    for _ in range(TRAININGS):
+        for name, taken in epochs(crew, names, dict.fromkeys(names, work), 1, 19).items():
+            early, late = np.array(taken[0]), np.median(taken[-3:], axis=0)
+            grown.setdefault(name, []).append(tuple(late / early))
+    result = rows("late epochs / early epochs", grown, section="slow-down", threads=1, images=work.count, **about(work))
+    return [{**one, "ratio": None, "processor_ratio": None} for one in result]
 
 
 def about(work: Work) -> dict[str, object]:

@@ -27,6 +27,7 @@ PEERS = {
     "PyTorch, flush, fused": ("pytorch", "fused", "torch"),
     "Keras": ("keras_fit", "default", "keras"),
     "Keras, jit_compile": ("keras_fit", "jit", "keras"),
+    "Keras, 25 steps a call": ("keras_fit", "steps", "keras"),
     "scikit-learn": ("scikit", "", "sklearn"),
     "textbook NumPy": ("textbook", "", None),
     "one image at a time": ("one_by_one", "", None),

@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: ``model.fit`` on NumPy arrays, with and without ``jit_compile``."""
+"""Keras on TensorFlow: ``model.fit`` on NumPy arrays; with ``jit_compile``; with many steps in a call from Python."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from mnistlab.experiments.speed.work import Work
 from mnistlab.interop.keras_models import import_keras
 
 NEVER = 10**6
+STEPS_A_CALL = 25
 
 keras = None
 jit_compile = False
+steps_a_call = 1
 
 
 def start(variant: str, threads: int) -> None:
     """Import Keras; TensorFlow reads the number of its threads from the environment, and is told again."""
-    global keras, jit_compile
+    global keras, jit_compile, steps_a_call
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     keras = import_keras()
     jit_compile = variant == "jit"
+    steps_a_call = STEPS_A_CALL if variant == "steps" else 1
 
 
 def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> None:
@@ -34,7 +37,8 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     else:
         optimizer = keras.optimizers.Adam(work.learning_rate, weight_decay=work.weight_decay or None)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, jit_compile=jit_compile)
+    steps = min(steps_a_call, -(-len(x) // work.batch))
+    model.compile(optimizer, loss, jit_compile=jit_compile, steps_per_execution=steps)
 
     def end_of_epoch(epoch: int, logs: object) -> None:
         if not after_epoch(_function(model), lambda: _velocities(optimizer)):

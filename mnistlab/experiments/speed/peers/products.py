@@ -20,10 +20,12 @@ def start(variant: str, threads: int) -> None:
 
 def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> None:
     """Multiply until ``after_epoch`` returns False."""
-    products = product_arrays(work.sizes, min(work.batch, len(x)), work.seed)
+    full, rest = divmod(len(x), work.batch)
+    steps = [product_arrays(work.sizes, work.batch, work.seed)] * full
+    steps += [product_arrays(work.sizes, rest, work.seed)] if rest else []
     going = True
     while going:
-        for _ in range(-(-len(x) // work.batch)):
+        for products in steps:
             for _, left, right, out in products:
                 np.matmul(left, right, out=out)
         going = after_epoch(lambda x: np.zeros(len(x), np.int64), list)
