@@ -4,8 +4,10 @@ import re
 import sys
 from pathlib import Path
 
+import docutils.utils
 import pytest
 import yaml
+from docutils import nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "book" / "extensions"), str(ROOT / "tools")]
@@ -326,6 +328,20 @@ def test_glued_numbers_are_set_as_print_does():
     assert [type(node).__name__ for node in numerals.numerals("-2e-7")] == ["Text", "superscript"]
     assert [node.astext() for node in numerals.numerals("-2e-7")] == ["−2\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10", "−7"]
     assert [node.astext() for node in numerals.numerals("12.5")] == ["12.5"]
+
+
+def test_no_line_ends_between_a_number_and_its_sign():
+    document = docutils.utils.new_document("")
+    glued = nodes.inline("-1.5", "-1.5", classes=["pasted-text"])
+    prose = nodes.paragraph("", "", nodes.Text("5 % and "), glued, nodes.Text(" ± "), nodes.literal("", "7 % 2"))
+    document += prose
+    numerals.SetNumerals(document).run()
+    assert prose.astext() == "5\N{NO-BREAK SPACE}% and −1.5\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}7 % 2"
+
+
+def test_a_link_to_a_chapter_says_its_number():
+    assert chapters.chapter("notebooks/04_chain_rule").link == "**4** {ref}`ch-chain-rule`"
+    assert chapters.chapter("notebooks/90_traceability").link == "{ref}`traceability`"
 
 
 def test_every_module_of_the_extension_is_registered():

@@ -18,6 +18,10 @@ EQUATION = re.compile(r"^```\{math\}\n:label: (eq-[\w-]+)\n(.*?)^```", re.MULTIL
 EXERCISE = re.compile(r"^`{3,}\{exercise(?:-start)?\} *(.*)\n:label: ([\w-]+)", re.MULTILINE)
 
 
+APPENDIX = 90
+"""Notebooks from this number on are not chapters with a number."""
+
+
 @dataclass(frozen=True)
 class Chapter:
     """A notebook of the report.
@@ -32,6 +36,18 @@ class Chapter:
 
     name: str
     root: Path = ROOT
+
+    @property
+    def number(self) -> int | None:
+        """Its number in the report, with which its name begins; None in the appendix."""
+        number = int(self.name.rpartition("/")[2].partition("_")[0])
+        return number if number < APPENDIX else None
+
+    @property
+    def link(self) -> str:
+        """A link to it, in MyST, with its number if it has one."""
+        number = "" if self.number is None else f"**{self.number}** "
+        return f"{number}{{ref}}`{self.label}`"
 
     @cached_property
     def cells(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Numbers glued into the text, set as print has them: minus signs, and powers of ten with raised exponents."""
+"""Numbers in the text, set as print has them: minus signs, raised exponents, no line's end before a unit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from mnistlab.experiments.numerals import typeset
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 GLUED = "pasted-text"
 """The class that MyST-NB gives to what it pastes into a line."""
+
+UNIT = re.compile(r" (?=[%±])|(?<=±) (?=\d|$)")
+"""The space before a sign that must not begin a line, and that between ± and its number."""
+
+AS_IT_IS = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw)
+"""Parents of text that is no prose."""
 
 RAISED = "\N{START OF HEADING}{}\N{START OF TEXT}"
 """Marks of an exponent, which no text contains."""
@@ -23,7 +31,7 @@ def setup(app: Sphinx) -> None:
 
 
 class SetNumerals(SphinxPostTransform):
-    """Set the numbers of glued text."""
+    """Set the numbers of glued text, and keep signs with their numbers."""
 
     default_priority = 6  # right after MyST-NB has pasted what comes from other pages
 
@@ -34,6 +42,9 @@ class SetNumerals(SphinxPostTransform):
                 made = numerals(inline.astext())
                 inline.children = []
                 inline += made
+        for text in list(self.document.findall(nodes.Text)):
+            if UNIT.search(text) and not isinstance(text.parent, AS_IT_IS):
+                text.parent.replace(text, nodes.Text(UNIT.sub(NO_BREAK, text)))
 
 
 def numerals(text: str) -> list[nodes.Node]:

@@ -37,8 +37,7 @@ class Roads(SphinxDirective):
         for name, road in roads().items():
             lines += [f"`````{{grid-item-card}} {name}", ":class-card: road", "", road["for"], ""]
             stations = [station for station in road["stations"] if station["chapter"] in listed]
-            for number, station in enumerate(stations, 1):
-                lines.append(f"{number}. {{ref}}`{chapter(station['chapter']).label}` – {station['why']}")
+            lines += [f"- {chapter(station['chapter']).link} – {station['why']}" for station in stations]
             lines += ["`````", ""]
         return parsed(self, [*lines, "``````"])
 
@@ -57,7 +56,7 @@ class Map(SphinxDirective):
             lines += [f"`````{{grid-item-card}} {part['caption']}", ":class-card: part", ""]
             for each in chapters:
                 marks = "".join(f" {{bdg-light}}`{name}`" for name in roads_through(each.name))
-                lines += [f"{{ref}}`{each.label}`{marks}", "", f": {each.question or 'A page of reference.'}", ""]
+                lines += [f"{each.link}{marks}", "", f": {each.question or 'A page of reference.'}", ""]
             lines += ["`````", ""]
         return parsed(self, [*lines, "``````"])
 
