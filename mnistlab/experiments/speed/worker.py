@@ -15,20 +15,17 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import numpy as np
 
 from mnistlab.experiments.speed import peers
+from mnistlab.experiments.speed.peers import Classify, Velocities
 from mnistlab.experiments.speed.work import Work, images, labels, samples
 from mnistlab.experiments.subnormals import share_subnormal
 
 __all__ = ["PeerError", "Times", "Worker"]
-
-Classify = Callable[[np.ndarray], np.ndarray]
-Velocities = Callable[[], list[np.ndarray]]
 
 LONGEST = 1_800.0
 """Seconds after which a silent worker counts as lost."""

@@ -14,11 +14,15 @@ from mnistlab.experiments.speed.work import Work
 
 __all__ = ["BOUND", "ONE_BY_ONE", "OURS", "PEERS", "PLAIN", "Peer", "installed", "missing"]
 
-AfterEpoch = Callable[[Callable[[np.ndarray], np.ndarray], Callable[[], list[np.ndarray]]], bool]
+Classify = Callable[[np.ndarray], np.ndarray]
+Velocities = Callable[[], list[np.ndarray]]
+AfterEpoch = Callable[[Classify, Velocities], bool]
 """Called after each epoch with a function that classifies, and one that returns the optimizer's velocities (none where
 there is no momentum); returns whether the training goes on."""
 
 OURS = "mnistlab"
+ONE_BY_ONE = "one image at a time"
+BOUND = "matrix products"
 
 PEERS = {
     OURS: ("ours", "", None),
@@ -30,13 +34,11 @@ PEERS = {
     "Keras, 25 steps a call": ("keras_fit", "steps", "keras"),
     "scikit-learn": ("scikit", "", "sklearn"),
     "textbook NumPy": ("textbook", "", None),
-    "one image at a time": ("one_by_one", "", None),
-    "matrix products": ("products", "", None),
+    ONE_BY_ONE: ("one_by_one", "", None),
+    BOUND: ("products", "", None),
 }
 """Name: module in this package, variant, and the package that has to be installed."""
 
-BOUND = "matrix products"
-ONE_BY_ONE = "one image at a time"
 PLAIN = (ONE_BY_ONE, BOUND)
 """Those without momentum, so without a velocity."""
 
@@ -53,7 +55,7 @@ class Peer(Protocol):
     def train(self, work: Work, x: np.ndarray, y: np.ndarray, after_epoch: AfterEpoch) -> None:
         """Train until ``after_epoch`` says that it is enough."""
 
-    def classifier(self, work: Work) -> Callable[[np.ndarray], np.ndarray]:
+    def classifier(self, work: Work) -> Classify:
         """Return a function from images, shape (N, 784), to something of length N; weights as they are drawn."""
 
 
