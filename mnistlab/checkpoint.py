@@ -15,7 +15,7 @@ from mnistlab.optimizers import Optimizer
 
 __all__ = ["Checkpoint", "CheckpointError"]
 
-FORMAT = "mnistlab-checkpoint-1"
+FORMAT = "mnistlab-checkpoint-2"
 
 
 class CheckpointError(ValueError):

@@ -6,6 +6,7 @@ Notation of the docstrings: parameters ``w``, gradient ``g``, learning rate ``η
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from mnistlab.schedules import Constant, Schedule
 
 __all__ = ["SGD", "Adam", "Optimizer"]
 
+HALF = Fraction(1, 2)  # as an exponent exact on symbols, where 0.5 is not
 FLUSH_EVERY = 20
 FLUSH_BELOW = 1e-30
 
@@ -140,7 +142,11 @@ class Adam(Optimizer):
     r"""Adaptive moment estimation, Algorithm 1 of Kingma & Ba (2015); with ``weight_decay``, AdamW.
 
     ``m ← β₁ m + (1 - β₁) g``, ``v ← β₂ v + (1 - β₂) g²``, then, with the bias of the first steps corrected,
-    ``w ← w - η m̂ / (√v̂ + ε)`` where ``m̂ = m / (1 - β₁ᵗ)`` and ``v̂ = v / (1 - β₂ᵗ)``. (:eq:`eq-adam`)
+    ``w ← w - η m̂ / (√v̂ + ε)`` where ``m̂ = m / (1 - β₁ᵗ)`` and ``v̂ = v / (1 - β₂ᵗ)`` (:eq:`eq-adam`).
+
+    The state holds the sums ``M = m / (1 - β₁)`` and ``V = v / (1 - β₂)``, to which each gradient comes with weight 1.
+    Divided by the sums of all weights, ``S₁ = (1 - β₁ᵗ) / (1 - β₁)`` and likewise ``S₂``, they are m̂ and v̂
+    (:eq:`eq-adam-sums`).
 
     Raises
     ------
@@ -166,20 +172,20 @@ class Adam(Optimizer):
         self.epsilon = float(epsilon)
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
-        """``w ← w - η m̂ / (√v̂ + ε)``."""
-        m, v = self.zeros("first_moment", w), self.zeros("second_moment", w)
-        m *= self.beta_1
-        m += (1 - self.beta_1) * g
-        square = g * g
-        square *= 1 - self.beta_2
-        v *= self.beta_2
-        v += square
-        # In place, because each new vector here costs as much as the arithmetic: a fifth of the update's time.
-        denominator = np.sqrt(v / (1 - self.beta_2**self.steps))
-        denominator += self.epsilon
-        step = m / (1 - self.beta_1**self.steps)
-        step *= rate
-        step /= denominator
+        """``w ← w - η √S₂ / S₁ · M / (√V + ε √S₂)``, which is ``w - η m̂ / (√v̂ + ε)``."""
+        first, second = self.zeros("gradient_sum", w), self.zeros("square_sum", w)
+        first_weight = (1 - self.beta_1**self.steps) / (1 - self.beta_1)
+        second_root = ((1 - self.beta_2**self.steps) / (1 - self.beta_2)) ** HALF
+        first *= self.beta_1
+        first += g
+        second *= self.beta_2
+        # One vector for all that follows, and sums in place of means: a quarter to a third less time for the update.
+        step = g * g
+        second += step
+        np.sqrt(second, out=step)
+        step += self.epsilon * second_root
+        np.divide(first, step, out=step)
+        step *= rate * second_root / first_weight
         w -= step
 
 

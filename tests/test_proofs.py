@@ -170,12 +170,22 @@ def nesterov_without_look_ahead(self, w, g, rate):
 
 
 def adam_without_correction(self, w, g, rate):
-    m, v = self.zeros("first_moment", w), self.zeros("second_moment", w)
+    m, v = self.zeros("mean", w), self.zeros("mean_square", w)
     m *= self.beta_1
     m += (1 - self.beta_1) * g
     v *= self.beta_2
     v += (1 - self.beta_2) * (g * g)
     w -= rate * m / (np.sqrt(v) + self.epsilon)
+
+
+def adam_with_one_weight(self, w, g, rate):
+    m, v = self.zeros("gradient_sum", w), self.zeros("square_sum", w)
+    weight = (1 - self.beta_1**self.steps) / (1 - self.beta_1)
+    m *= self.beta_1
+    m += g
+    v *= self.beta_2
+    v += g * g
+    w -= rate * m / weight / (np.sqrt(v / weight) + self.epsilon)
 
 
 def decay_after_the_step(self, parameters, gradients, progress=0.0):
@@ -196,6 +206,7 @@ WRONG_UPDATES = [
     (ml.SGD, "update", nesterov_without_look_ahead, "SGD.nesterov"),
     (ml.SGD, "update", nesterov_without_look_ahead, "SGD.moving_average"),
     (ml.Adam, "update", adam_without_correction, "Adam"),
+    (ml.Adam, "update", adam_with_one_weight, "Adam"),
     (ml.Optimizer, "step", decay_after_the_step, "SGD.weight_decay"),
     (ml.Optimizer, "step", penalty_twice, "Adam.l2"),
 ]
@@ -207,6 +218,16 @@ def test_a_wrong_update_is_found(monkeypatch, owner, method, mistake, name):
     proof = updates.prove_update(UPDATES[name])
     with pytest.raises(ProofFailed, match="NOT PROVED"):
         proof.check()
+
+
+def test_the_root_of_a_square_keeps_its_sign(monkeypatch):
+    """In the first step Adam divides by |g|; were it g, all steps would go the same way."""
+
+    def signed(self, w, g, rate):
+        w -= rate * g / (g + self.epsilon)
+
+    monkeypatch.setattr(ml.Adam, "update", signed)
+    assert not updates.prove_update(UPDATES["Adam"], steps=1).holds
 
 
 def test_parameters_return_after_an_error():

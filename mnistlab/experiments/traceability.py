@@ -192,7 +192,10 @@ def trace(only: Iterable[Rule] | None = None) -> Traceability:
     MissingLink
         If one of them is missing, does not hold, or the error is too large to be one of rounding; it names all.
     """
-    known = {lemma.of: lemma for lemma in (make() for make in (*lemmas.ALL, *updates.LEMMAS))}
+    known: dict[str, lemmas.Lemma | updates.Stepwise] = {}
+    for make in (*lemmas.ALL, *updates.LEMMAS):
+        lemma = make()
+        known.setdefault(lemma.of, lemma)  # of several about one rule, the first stands for it
     proofs = _Proofs()
     rows, missing = [], []
     for rule in rules() if only is None else only:

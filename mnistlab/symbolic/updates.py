@@ -146,11 +146,19 @@ def prove_update(update: Update, steps: int = 2, size: int = 2) -> Proof:
     for t, (gradient, values) in enumerate(zip(gradients, expected, strict=True), 1):
         optimizer.step(w, gradient)
         for place, (written, formula) in enumerate(zip(w, values, strict=True)):
-            # √g² is |g| for real g: SymPy writes the one or the other, depending on the way.
-            pair = (sp.powdenest(sp.sympify(each), force=True) for each in (written, formula))
+            pair = (_with_reduced_roots(sp.sympify(each)) for each in (written, formula))
             proof.entries.append(compare(f"w^{{({t})}}_{{{place}}}", *pair))
     proof.seconds = time.perf_counter() - start
     return proof
+
+
+def _with_reduced_roots(expression: sp.Expr) -> sp.Expr:
+    """Return the expression with each radicand in factors, a fraction in lowest terms: one root is written one way."""
+
+    def is_root(node: sp.Expr) -> bool:
+        return node.is_Pow and node.exp == sp.S.Half
+
+    return expression.replace(is_root, lambda root: sp.sqrt(root.base.factor()))
 
 
 # What the formulas say, for every number of parameters or of steps.
@@ -269,6 +277,21 @@ def bias_correction() -> Stepwise:
     return Stepwise("Bias correction", "eq-adam", "Adam", "constant gradient: m̂ = g", (first, step, corrected))
 
 
+def weighted_mean() -> Stepwise:
+    """The sum ``M = m / (1 - β)`` over the sum S of its weights is ``m̂``, for any gradients (:eq:`eq-adam-sums`)."""
+    beta = sp.Symbol("beta", positive=True)
+
+    def weights(steps: sp.Expr) -> sp.Expr:
+        return (1 - beta**steps) / (1 - beta)
+
+    first = _equal(weights(sp.Integer(0)), sp.Integer(0))
+    another_weight = _equal(beta * weights(t) + 1, weights(t + 1))
+    another_gradient = _equal(beta * m_now / (1 - beta) + g_now, (beta * m_now + (1 - beta) * g_now) / (1 - beta))
+    mean = _equal(m_now / (1 - beta) / weights(t + 1), m_now / (1 - beta ** (t + 1)))
+    claim = "any gradients: M / S = m̂"
+    return Stepwise("Weighted mean", "eq-adam-sums", "Adam", claim, (first, another_weight, another_gradient, mean))
+
+
 LEMMAS: tuple[Callable[[], Lemma | Stepwise], ...] = (
     gradient_descent,
     constant_gradient,
@@ -277,5 +300,6 @@ LEMMAS: tuple[Callable[[], Lemma | Stepwise], ...] = (
     weight_decay,
     l2_penalty,
     bias_correction,
+    weighted_mean,
 )
 """Every lemma about updates; those of weight decay and of the penalty hold for each optimizer."""
