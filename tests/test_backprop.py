@@ -25,6 +25,11 @@ class Counted(np.ndarray):
             options["out"] = tuple(np.asarray(array) for array in out)
         return np.asarray(getattr(ufunc, method)(*plain, **options)).view(Counted)
 
+    def __array_function__(self, function, types, arguments, options):
+        if function is np.dot:
+            return np.matmul(*arguments, **options)
+        return super().__array_function__(function, types, arguments, options)
+
 
 @pytest.mark.parametrize("sizes", [(7, 5), (7, 5, 3), (4, 6, 5, 2)])
 @pytest.mark.parametrize("samples", [1, 3])

@@ -49,7 +49,7 @@ def wrong_sign(layer, dz, need_dx=True):
 
 
 def no_transpose(layer, dz, need_dx=True):
-    np.matmul(layer.x.T, dz, out=layer.dW)
+    np.dot(layer.x.T, dz, out=layer.dW)
     return dz @ layer.W
 
 
@@ -129,6 +129,9 @@ def test_functions_without_a_counterpart_are_refused():
 def test_floats_are_taken_exactly():
     (value,) = symbols("x", (1,)) * 0.1
     assert value.args[0] == sp.Rational(3602879701896397, 36028797018963968)
+    product = symbols("x", (1, 1))
+    np.dot(np.array([[0.1]]), symbols("y", (1, 1)), out=product)
+    assert product[0, 0].args[0] == value.args[0]
 
 
 def test_a_maximum_along_an_axis_becomes_a_shift():

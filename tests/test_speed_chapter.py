@@ -65,6 +65,11 @@ def test_the_products_are_those_that_the_layers_do(monkeypatch):
             result = getattr(ufunc, method)(*plain, **options)
             return result.view(Spy) if isinstance(result, np.ndarray) else result
 
+        def __array_function__(self, function, types, arguments, options):
+            if function is np.dot:
+                return np.matmul(*arguments, **options)
+            return super().__array_function__(function, types, arguments, options)
+
     network = ml.Network(ml.multilayer_perceptron([7, 5, 4, 3]), seed=0)
     network.bind(network.parameters.view(Spy), network.gradients)
     x = np.random.default_rng(0).random((2, 7), np.float32).view(Spy)
@@ -73,6 +78,25 @@ def test_the_products_are_those_that_the_layers_do(monkeypatch):
     network.backward(loss.backward())
     expected = [(one.m, one.k, one.n) for one in roofline.step_products([7, 5, 4, 3], 2)]
     assert sorted(met) == sorted(expected)
+
+
+@pytest.mark.parametrize("n", [1, 2, 32])
+def test_both_ways_to_multiply_give_the_same_numbers(n):
+    for product, left, right, out in roofline.product_arrays((20, 8, 3), n):
+        out[...] = np.nan
+        roofline.multiply(left, right, out)
+        np.testing.assert_allclose(out, left @ right, rtol=1e-5, atol=1e-6, err_msg=product.name)
+
+
+def test_the_first_layer_s_gradient_is_timed_by_both_functions(monkeypatch):
+    met = []
+    monkeypatch.setattr(roofline, "_repeat", lambda work, seconds: met.append(work) or len(met))
+    table = roofline.time_two_ways((20, 8, 3), (1, 4))
+    assert table.to_dict("list") == {"np.matmul": [1, 3], "np.dot": [2, 4]} and list(table.index) == [1, 4]
+    assert [work.func for work in met] == [np.matmul, np.dot] * 2
+    assert [[one.shape for one in (*work.args, work.keywords["out"])] for work in met[2:]] == [
+        [(20, 4), (4, 8), (20, 8)]
+    ] * 2
 
 
 @pytest.mark.parametrize(("sizes", "batch"), [([784], 32), ([784, 0], 32), ([784, 10], 0)])

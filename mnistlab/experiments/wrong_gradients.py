@@ -56,7 +56,7 @@ class DenseWithoutBiasGradient(Dense):
 
     def backward(self, dz: np.ndarray, need_dx: bool = True) -> np.ndarray | None:
         """``dW`` and ``dx`` as they should be; no ``db``."""
-        np.matmul(self.x.T, dz, out=self.dW)
+        np.dot(self.x.T, dz, out=self.dW)
         return dz @ self.W.T if need_dx else None
 
 

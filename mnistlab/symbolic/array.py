@@ -66,6 +66,12 @@ class SymbolicArray(np.ndarray):
             return out[0]
         return result.view(SymbolicArray) if isinstance(result, np.ndarray) else result
 
+    def __array_function__(self, function: Callable, types: object, arguments: tuple, options: dict) -> object:
+        """Take ``np.dot`` of matrices as their ``np.matmul``, which is a ufunc; leave all else to NumPy."""
+        if function is np.dot:
+            return np.matmul(*arguments, **options)
+        return super().__array_function__(function, types, arguments, options)
+
 
 def symbols(name: str, shape: tuple[int, ...]) -> SymbolicArray:
     """Return an array of real symbols such as ``W_{00}``, counted from 0."""

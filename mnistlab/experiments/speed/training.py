@@ -16,7 +16,7 @@ __all__ = ["about", "compare", "groups"]
 EPOCH = 60_000
 BATCHES = (32, 64, 128, 256, 1024)
 WITHOUT_ADAM = ("textbook NumPy", ONE_BY_ONE)
-TRAININGS = 3
+TRAININGS = 5
 """From which the slow-down is taken."""
 
 SLOW = {ONE_BY_ONE: 500}
