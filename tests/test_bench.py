@@ -176,6 +176,14 @@ def test_peers_take_turns_and_the_first_epoch_does_not_count():
     assert times == {peers.OURS: [(1.0, 0.5), (2.0, 1.0)], "textbook NumPy": [(2.0, 1.0), (4.0, 2.0)]}
 
 
+def test_rounds_go_on_until_the_time_has_passed(monkeypatch):
+    clock, crew = iter(range(0, 100, 10)), measure.Crew()
+    monkeypatch.setattr(measure, "perf_counter", lambda: next(clock))
+    crew.workers[peers.OURS, 1] = Fake(peers.OURS, [], [(float(second), 0.0) for second in range(9)])
+    times = measure.epochs(crew, (peers.OURS,), {peers.OURS: SMALL}, 1, 2, seconds=35.0)
+    assert times == {peers.OURS: [(1.0, 0.0), (2.0, 0.0), (3.0, 0.0), (4.0, 0.0), (5.0, 0.0)]}
+
+
 def test_ratios_are_taken_within_a_round():
     # The machine was ten times slower in the second round, for both.
     times = {peers.OURS: [(1.0, 0.5), (10.0, 0.5), (1.0, 0.5)], "other": [(3.0, 1.0), (30.0, 1.0), (3.3, 1.5)]}

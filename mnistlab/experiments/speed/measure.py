@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import numpy as np
 
@@ -37,7 +38,9 @@ class Crew:
                 stack.callback(self.workers.popitem()[1].close)
 
 
-def epochs(crew: Crew, names: Iterable[str], work: Mapping[str, Work], threads: int, count: int) -> dict:
+def epochs(
+    crew: Crew, names: Iterable[str], work: Mapping[str, Work], threads: int, count: int, seconds: float = 0.0
+) -> dict:
     """Train all peers side by side, an epoch of each in turn; return the :data:`Times` of each peer's epochs.
 
     Parameters
@@ -52,14 +55,18 @@ def epochs(crew: Crew, names: Iterable[str], work: Mapping[str, Work], threads: 
         Of each.
     count
         Epochs after the first, which only warms up: it compiles, allocates, and is not returned.
+    seconds
+        More epochs follow until so much time has passed: what else a machine does comes and goes within a minute.
     """
     team = {name: crew.get(name, threads) for name in names if installed(name)}
     for name, worker in team.items():
         worker.ask("train", work[name])
     times: dict[str, list[Times]] = {name: [] for name in team}
-    for _ in range(count):
+    begin, done = perf_counter(), 0
+    while done < count or perf_counter() - begin < seconds:
         for name, worker in team.items():
             times[name].append(worker.ask(True))
+        done += 1
     for worker in team.values():
         worker.end_training()
     return times

@@ -60,7 +60,7 @@ def verdicts(frame: pd.DataFrame, ratio: str = "ratio") -> list[tuple[str, float
         bound = part.loc[(part["peer"] == BOUND) & (part["optimizer"] == "sgd"), ratio]
         if batch in (32, 256) and len(bound):
             limit = {32: 2.0, 256: 1.4}[batch]
-            result.append((f"time / matrix products, batch {batch:.0f}", float((1 / bound).max()), limit))
+            result.append((f"time / {BOUND}, batch {batch:.0f}", float((1 / bound).max()), limit))
     column = "median" if ratio == "ratio" else "processor_seconds"
     slow = frame[(frame["section"] == "slow-down") & (frame["peer"] == OURS)]
     if len(slow):

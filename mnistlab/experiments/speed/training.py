@@ -25,20 +25,23 @@ SLOW = {ONE_BY_ONE: 500}
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
     """Yield a name and a function from a :class:`Crew` to rows, for each set of trainings that run side by side."""
-    count, repetitions = (6_400, 3) if short else (20_000, 5)
+    count, repetitions, seconds = (6_400, 3, 0.0) if short else (20_000, 5, 60.0)
     others = [name for name in PEERS if name != ONE_BY_ONE]
     adam = [name for name in PEERS if name not in WITHOUT_ADAM]
     for threads in (1,) if short else (1, 2):
         for batch in (32, 256) if short else BATCHES:
             work = Work(batch=batch, count=count)
-            yield f"training {work} sgd {batch} {threads}", partial(compare, others, work, threads, repetitions)
+            yield (
+                f"training {work} sgd {batch} {threads}",
+                partial(compare, others, work, threads, repetitions, seconds=seconds),
+            )
     if short:
         return
     work = Work(batch=1, count=2_500)
-    yield f"training {work} sgd 1 1", partial(compare, list(PEERS), work, 1, repetitions)
+    yield f"training {work} sgd 1 1", partial(compare, list(PEERS), work, 1, repetitions, seconds=seconds)
     for sizes in ((784, 800, 10), (784, 256, 128, 10)):
         work = Work(sizes, 128, "adam", count)
-        yield f"training {work} adam 128 1", partial(compare, adam, work, 1, repetitions)
+        yield f"training {work} adam 128 1", partial(compare, adam, work, 1, repetitions, seconds=seconds)
     for batch in (32, 128):
         for options in ({}, {"dropout": 0.3}, {"weight_decay": 1e-4}):
             names = (OURS, "PyTorch", "PyTorch, flush") + (("textbook NumPy",) if not options else ())
@@ -46,7 +49,9 @@ def groups(short: bool) -> Iterator[tuple[str, object]]:
             yield f"slow-down {work} {batch} {options}", partial(_slow_down, names, work)
 
 
-def compare(names: list[str], work: Work, threads: int, repetitions: int, crew: Crew) -> list[dict]:
+def compare(
+    names: list[str], work: Work, threads: int, repetitions: int, crew: Crew, *, seconds: float = 0.0
+) -> list[dict]:
     """Return rows with the seconds per epoch of peers that train side by side.
 
     Parameters
@@ -59,6 +64,8 @@ def compare(names: list[str], work: Work, threads: int, repetitions: int, crew: 
         Of each; epochs after one that does not count.
     crew
         The workers.
+    seconds
+        How long it goes on, at least.
 
     Raises
     ------
@@ -66,7 +73,7 @@ def compare(names: list[str], work: Work, threads: int, repetitions: int, crew: 
         If one of them fails.
     """
     works = {name: Work(**(vars(work) | {"count": SLOW.get(name, work.count)})) for name in names}
-    times = epochs(crew, names, works, threads, repetitions)
+    times = epochs(crew, names, works, threads, repetitions, seconds)
     for name, taken in times.items():  # all to the same number of images
         times[name] = [tuple(np.array(one) * work.count / works[name].count) for one in taken]
     whole = 5_000 if work.batch == 1 else EPOCH
