@@ -14,7 +14,19 @@ sys.path[:0] = [str(ROOT / "book" / "extensions"), str(ROOT / "tools")]
 
 import latex  # noqa: E402
 import report_book  # noqa: E402
-from report_book import api_links, chapters, citation, exercises, notation, numerals, printed, public, roads, terms  # noqa: E402
+from report_book import (  # noqa: E402
+    api_links,
+    chapters,
+    citation,
+    exercises,
+    notation,
+    numerals,
+    printed,
+    public,
+    roads,
+    terms,
+    unbroken,
+)
 
 import mnistlab as ml  # noqa: E402
 
@@ -337,6 +349,17 @@ def test_no_line_ends_between_a_number_and_its_sign():
     document += prose
     numerals.SetNumerals(document).run()
     assert prose.astext() == "5\N{NO-BREAK SPACE}% and −1.5\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}7 % 2"
+
+
+def test_a_formula_keeps_its_punctuation():
+    formulas = [nodes.math(name, name) for name in "xyz"]
+    parts = [nodes.Text("of ("), formulas[0], nodes.Text("), "), formulas[1], nodes.Text(" and "), formulas[2]]
+    prose = nodes.paragraph("", "", *parts, nodes.Text("-fold."))
+    document = docutils.utils.new_document("")
+    document += prose
+    unbroken.KeepPunctuation(document).run()
+    assert [node.astext() for node in prose] == ["of ", "(x),", " ", "y", " and ", "z-", "fold."]
+    assert [type(node).__name__ for node in prose] == ["Text", "inline", "Text", "math", "Text", "inline", "Text"]
 
 
 def test_a_link_to_a_chapter_says_its_number():

@@ -20,6 +20,7 @@ MODULES = (
     "printed",
     "roads",
     "terms",
+    "unbroken",
 )
 
 
