@@ -357,9 +357,18 @@ def test_a_formula_keeps_its_punctuation():
     prose = nodes.paragraph("", "", *parts, nodes.Text("-fold."))
     document = docutils.utils.new_document("")
     document += prose
-    unbroken.KeepPunctuation(document).run()
+    unbroken.KeepTogether(document).run()
     assert [node.astext() for node in prose] == ["of ", "(x),", " ", "y", " and ", "z-", "fold."]
     assert [type(node).__name__ for node in prose] == ["Text", "inline", "Text", "math", "Text", "inline", "Text"]
+
+
+def test_the_name_of_a_network_is_not_divided():
+    document = docutils.utils.new_document("")
+    prose = nodes.paragraph("", "", nodes.Text("Is 784-300-10, of 1-2 layers, x-1-2-3?"), nodes.literal("", "7-8-9"))
+    document += prose
+    unbroken.KeepTogether(document).run()
+    assert [node.astext() for node in prose if isinstance(node, nodes.inline)] == ["784-300-10"]
+    assert prose.astext() == "Is 784-300-10, of 1-2 layers, x-1-2-3?7-8-9"
 
 
 def test_a_link_to_a_chapter_says_its_number():

@@ -1,6 +1,6 @@
-"""In the pages, a formula and the punctuation beside it stay on one line.
+"""In the pages, a formula and the punctuation beside it stay on one line, and so does the name of a network.
 
-Browsers take a formula in the text for a picture, before and after which a line may end.
+Browsers take a formula in the text for a picture, before and after which a line may end, and end one at hyphens.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from report_book.numerals import AS_IT_IS
+
 BEFORE, AFTER = re.compile(r"[(\[“]+$"), re.compile(r"^[.,;:!?)\]”’-]+")
 """What must not end a line, and what must not begin one."""
+
+NETWORK = re.compile(r"(?<![\w-])(\d+(?:-\d+){2,})(?![\w-])")
+"""Sizes of layers, as in 784-300-10."""
 
 
 def setup(app: Sphinx) -> None:
     """Register the transform."""
-    app.add_post_transform(KeepPunctuation)
+    app.add_post_transform(KeepTogether)
 
 
-class KeepPunctuation(SphinxPostTransform):
-    """Put formulas and their punctuation into an element of the class ``unbroken``, which the style sheet knows."""
+class KeepTogether(SphinxPostTransform):
+    """Put what belongs together into elements of the class ``unbroken``, which the style sheet knows."""
 
     default_priority = 900
     formats = ("html",)
@@ -31,9 +36,17 @@ class KeepPunctuation(SphinxPostTransform):
         for formula in list(self.document.findall(nodes.math)):
             before, after = _cut(_beside(formula, -1), BEFORE), _cut(_beside(formula, 1), AFTER)
             if before or after:
-                whole = nodes.inline("", "", classes=["unbroken"])
-                formula.parent.replace(formula, whole)
-                whole += [nodes.Text(before), formula, nodes.Text(after)]
+                parent, place = formula.parent, formula.parent.index(formula)
+                parent[place] = _unbroken(nodes.Text(before), formula, nodes.Text(after))
+        for text in list(self.document.findall(nodes.Text)):
+            if NETWORK.search(text) and not isinstance(text.parent, AS_IT_IS):
+                parts = [nodes.Text(part) for part in NETWORK.split(text)]
+                parts[1::2] = [_unbroken(part) for part in parts[1::2]]
+                text.parent.replace(text, parts)
+
+
+def _unbroken(*parts: nodes.Node) -> nodes.inline:
+    return nodes.inline("", "", *parts, classes=["unbroken"])
 
 
 def _beside(node: nodes.Element, step: int) -> nodes.Text | None:
