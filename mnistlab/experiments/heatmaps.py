@@ -14,7 +14,10 @@ from mnistlab.experiments.figures import bands
 from mnistlab.experiments.style import COLOURS, plain_log
 from mnistlab.experiments.tuning import MEASURE, Cells, expected_best, seeds_by_value
 
-__all__ = ["depths", "heat_map", "lines", "searches", "widths"]
+__all__ = ["NAMES", "depths", "heat_map", "lines", "searches", "widths"]
+
+NAMES = {"relu": "ReLU"}
+"""How the text writes activations whose name there is another one than in code."""
 
 LOWEST = 0.80
 """Accuracy at which the colours of a map and the axes of lines begin: what lies below is no good anyway."""
@@ -138,7 +141,7 @@ def depths(frame: pd.DataFrame, activations: Sequence[str]) -> Figure:
             )
             bands(panel, rates, 100 * accuracy, f"{depth}", colour=colour, marker="o")
         panel.set(xscale="log", xlabel="learning rate", ylim=(0, 100))
-        panel.set_title({"relu": "ReLU"}.get(activation, activation), fontsize=10)
+        panel.set_title(NAMES.get(activation, activation), fontsize=10)
     panels[0].set_ylabel("validation accuracy, %")
     panels[0].legend(title="hidden layers", fontsize=8, title_fontsize=8, loc="lower left")
     return figure
