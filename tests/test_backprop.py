@@ -1,10 +1,12 @@
 """What the chapters on gradients count, measure and draw."""
 
 from itertools import pairwise
+from math import prod
 
 import matplotlib
 import numpy as np
 import pytest
+from spied_array import SpiedArray
 
 import mnistlab as ml
 from mnistlab.experiments import backprop
@@ -12,37 +14,17 @@ from mnistlab.experiments import backprop
 matplotlib.use("agg")
 
 
-class Counted(np.ndarray):
-    """An array that counts the multiplications of the matrix products it takes part in."""
-
-    total = 0
-
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
-        plain = [np.asarray(value) for value in inputs]
-        if ufunc is np.matmul:
-            Counted.total += plain[0].shape[0] * plain[0].shape[1] * plain[1].shape[1]
-        if out is not None:
-            options["out"] = tuple(np.asarray(array) for array in out)
-        return np.asarray(getattr(ufunc, method)(*plain, **options)).view(Counted)
-
-    def __array_function__(self, function, types, arguments, options):
-        if function is np.dot:
-            return np.matmul(*arguments, **options)
-        return super().__array_function__(function, types, arguments, options)
-
-
 @pytest.mark.parametrize("sizes", [(7, 5), (7, 5, 3), (4, 6, 5, 2)])
 @pytest.mark.parametrize("samples", [1, 3])
 def test_the_count_is_that_of_the_code(sizes, samples):
     layers = [ml.Dense(*pair, bias=False) for pair in pairwise(sizes)]
     network = ml.Network(layers)
-    counted = []
-    x = np.ones((samples, sizes[0]), np.float32).view(Counted)
-    Counted.total = 0
+    x = np.ones((samples, sizes[0]), np.float32).view(SpiedArray)
+    SpiedArray.met.clear()
     y = network.forward(x)
-    counted.append(Counted.total)
+    forward = sum(map(prod, SpiedArray.met))
     network.backward(np.ones_like(y))
-    counted.append(Counted.total - counted[0])
+    counted = [forward, sum(map(prod, SpiedArray.met)) - forward]
     expected = backprop.multiplications(sizes)
     assert counted == [samples * expected["forward"], samples * expected["backward"]]
     assert expected["forward mode"] == network.parameters.size * expected["forward"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spied_array import SpiedArray
 
 import mnistlab as ml
 from mnistlab import optimizers
@@ -51,33 +52,17 @@ def test_the_products_of_a_step_have_the_operations_of_the_theorem(sizes, n):
     assert sum(product.flops for product in products) == 2 * n * (3 * sum(pairs) - pairs[0])
 
 
-def test_the_products_are_those_that_the_layers_do(monkeypatch):
+def test_the_products_are_those_that_the_layers_do():
     """Shapes as NumPy meets them in a step of the library."""
-    met = []
-
-    class Spy(np.ndarray):
-        def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
-            plain = [np.asarray(one) for one in inputs]
-            if ufunc is np.matmul and all(one.ndim == 2 for one in plain):
-                met.append((*plain[0].shape, plain[1].shape[1]))
-            if out is not None:
-                options["out"] = tuple(np.asarray(one) for one in out)
-            result = getattr(ufunc, method)(*plain, **options)
-            return result.view(Spy) if isinstance(result, np.ndarray) else result
-
-        def __array_function__(self, function, types, arguments, options):
-            if function is np.dot:
-                return np.matmul(*arguments, **options)
-            return super().__array_function__(function, types, arguments, options)
-
+    SpiedArray.met.clear()
     network = ml.Network(ml.multilayer_perceptron([7, 5, 4, 3]), seed=0)
-    network.bind(network.parameters.view(Spy), network.gradients)
-    x = np.random.default_rng(0).random((2, 7), np.float32).view(Spy)
+    network.bind(network.parameters.view(SpiedArray), network.gradients)
+    x = np.random.default_rng(0).random((2, 7), np.float32).view(SpiedArray)
     loss = ml.SoftmaxCrossEntropy()
     loss.forward(network.forward(x), ml.one_hot(np.array([0, 2]), 3))
     network.backward(loss.backward())
     expected = [(one.m, one.k, one.n) for one in roofline.step_products([7, 5, 4, 3], 2)]
-    assert sorted(met) == sorted(expected)
+    assert sorted(SpiedArray.met) == sorted(expected)
 
 
 @pytest.mark.parametrize("n", [1, 2, 32])

@@ -34,7 +34,7 @@ class KeepTogether(SphinxPostTransform):
     def run(self) -> None:
         """Put them there."""
         for formula in list(self.document.findall(nodes.math)):
-            before, after = _cut(_beside(formula, -1), BEFORE), _cut(_beside(formula, 1), AFTER)
+            before, after = _cut(formula, -1, BEFORE), _cut(formula, 1, AFTER)
             if before or after:
                 parent, place = formula.parent, formula.parent.index(formula)
                 parent[place] = _unbroken(nodes.Text(before), formula, nodes.Text(after))
@@ -49,20 +49,12 @@ def _unbroken(*parts: nodes.Node) -> nodes.inline:
     return nodes.inline("", "", *parts, classes=["unbroken"])
 
 
-def _beside(node: nodes.Element, step: int) -> nodes.Text | None:
-    """Return the text right before or after a node, if it is one."""
-    place = node.parent.index(node) + step
-    if not 0 <= place < len(node.parent):
-        return None
-    return node.parent[place] if isinstance(node.parent[place], nodes.Text) else None
-
-
-def _cut(text: nodes.Text | None, pattern: re.Pattern) -> str:
-    """Take what matches off the text in its place, and return it."""
-    found = text is not None and pattern.search(text)
+def _cut(formula: nodes.math, step: int, pattern: re.Pattern) -> str:
+    """Take what matches off the text right before or after a formula, if there is one, and return it."""
+    parent, place = formula.parent, formula.parent.index(formula) + step
+    text = parent[place] if 0 <= place < len(parent) else None
+    found = isinstance(text, nodes.Text) and pattern.search(text)
     if not found:
         return ""
-    rest = text[: found.start()] + text[found.end() :]
-    parent, place = text.parent, next(i for i, each in enumerate(text.parent) if each is text)
-    parent[place] = nodes.Text(rest)
+    parent[place] = nodes.Text(text[: found.start()] + text[found.end() :])
     return found.group()
