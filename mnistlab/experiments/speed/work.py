@@ -34,6 +34,8 @@ class Work:
         Decoupled.
     seed
         Of initial weights and order.
+    device
+        "cpu", or "cuda" for a GPU, which this library and PyTorch know.
     recipe
         If not 0, a training of so many epochs with what the report found best for this network: a cosine schedule,
         weight decay 1e-4 and label smoothing 0.1. Only this library knows it.
@@ -46,6 +48,7 @@ class Work:
     dropout: float = 0.0
     weight_decay: float = 0.0
     seed: int = 0
+    device: str = "cpu"
     recipe: int = 0
 
     @property

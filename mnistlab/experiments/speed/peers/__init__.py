@@ -82,5 +82,5 @@ def environment(threads: int, keep: bool = False) -> dict[str, str]:
     variables = {name: value for name, value in os.environ.items() if keep or name not in OVERRIDES}
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
     # As fast as TensorFlow can: elsewhere in this repository the second is 0, for numbers that do not vary.
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
     return variables | dict.fromkeys(names, str(threads)) | {"TF_NUM_INTEROP_THREADS": "1"} | quiet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +21,7 @@ steps_a_call = 1
 def start(variant: str, threads: int) -> None:
     """Import Keras; TensorFlow reads the number of its threads from the environment, and is told again."""
     global keras, jit_compile, steps_a_call
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # it would take a GPU unasked
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

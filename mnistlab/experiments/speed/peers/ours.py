@@ -8,6 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 import mnistlab as ml
+from mnistlab.devices import to_host
 from mnistlab.experiments.speed.work import Work
 
 NEVER = 10**6
@@ -31,7 +32,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     loss = ml.SoftmaxCrossEntropy(label_smoothing=0.1 if work.recipe else 0.0)
 
     def end_of_epoch(row: dict[str, float]) -> None:
-        if not after_epoch(network.predict, lambda: [*optimizer.state.values()]):
+        if not after_epoch(network.predict, lambda: [*map(to_host, optimizer.state.values())]):
             raise _EnoughError
 
     options = {"epochs": work.recipe or NEVER, "batch_size": work.batch, "seed": work.seed, "progress": False}
@@ -45,4 +46,5 @@ def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _network(work: Work) -> ml.Network:
-    return ml.Network(ml.multilayer_perceptron(work.sizes, dropout=work.dropout), seed=work.seed)
+    layers = ml.multilayer_perceptron(work.sizes, dropout=work.dropout)
+    return ml.Network(layers, seed=work.seed, device=work.device)

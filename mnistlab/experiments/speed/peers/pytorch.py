@@ -29,7 +29,7 @@ def start(variant: str, threads: int) -> None:
 
 def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> None:
     """Train until ``after_epoch`` returns False."""
-    model, x, y = _model(work), torch.from_numpy(x), torch.from_numpy(y)
+    model, x, y = _model(work), torch.from_numpy(x).to(work.device), torch.from_numpy(y).to(work.device)
     options = {"lr": work.learning_rate, "weight_decay": work.weight_decay, "fused": fused or None}
     if work.optimizer == "sgd":
         optimizer = torch.optim.SGD(model.parameters(), momentum=0.9, **options)
@@ -39,34 +39,36 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     going = True
     while going:
         model.train()
-        order = torch.randperm(len(x))
+        order = torch.randperm(len(x), device=work.device)
         for begin in range(0, len(x), work.batch):
             chosen = order[begin : begin + work.batch]
             optimizer.zero_grad()
             loss = cross_entropy(model(x[chosen]), y[chosen])
             loss.backward()
             optimizer.step()
-        going = after_epoch(_function(model), lambda: _velocities(optimizer))
+        if work.device == "cuda":
+            torch.cuda.synchronize()  # the last steps are only queued
+        going = after_epoch(_function(model, work), lambda: _velocities(optimizer))
 
 
 def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that classifies without recording anything for gradients."""
-    return _function(_model(work))
+    return _function(_model(work), work)
 
 
-def _function(model: object) -> Callable[[np.ndarray], np.ndarray]:
+def _function(model: object, work: Work) -> Callable[[np.ndarray], np.ndarray]:
     model.eval()
 
     def classify(x: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return model(torch.from_numpy(x)).argmax(dim=1).numpy()
+            return model(torch.from_numpy(x).to(work.device)).argmax(dim=1).cpu().numpy()
 
     return classify
 
 
 def _velocities(optimizer: object) -> list[np.ndarray]:
     states = optimizer.state.values()
-    return [state["momentum_buffer"].numpy() for state in states if state.get("momentum_buffer") is not None]
+    return [state["momentum_buffer"].cpu().numpy() for state in states if state.get("momentum_buffer") is not None]
 
 
 def _model(work: Work) -> object:
@@ -77,4 +79,4 @@ def _model(work: Work) -> object:
         layers += [nn.Linear(inputs, outputs), nn.ReLU()] + [nn.Dropout(work.dropout)] * bool(work.dropout)
     while not isinstance(layers[-1], nn.Linear):
         layers.pop()
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers).to(work.device)
