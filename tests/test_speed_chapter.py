@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
 
@@ -10,11 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spied_array import SpiedArray
 
 import mnistlab as ml
 from mnistlab import optimizers
-from mnistlab.experiments import roofline, roofline_figures, step_parts, subnormal_figures, subnormals
+from mnistlab.experiments import calls, roofline, roofline_figures, step_parts, subnormal_figures, subnormals
 from mnistlab.experiments.roofline import Machine, Product
 from mnistlab.training import train_step
 
@@ -54,15 +54,31 @@ def test_the_products_of_a_step_have_the_operations_of_the_theorem(sizes, n):
 
 def test_the_products_are_those_that_the_layers_do():
     """Shapes as NumPy meets them in a step of the library."""
-    SpiedArray.met.clear()
-    network = ml.Network(ml.multilayer_perceptron([7, 5, 4, 3]), seed=0)
-    network.bind(network.parameters.view(SpiedArray), network.gradients)
-    x = np.random.default_rng(0).random((2, 7), np.float32).view(SpiedArray)
-    loss = ml.SoftmaxCrossEntropy()
-    loss.forward(network.forward(x), ml.one_hot(np.array([0, 2]), 3))
-    network.backward(loss.backward())
+    found = calls.calls_of_a_step([7, 5, 4, 3], 2, ml.SGD())
+    products = [
+        (*one.shapes[0], one.shapes[1][1]) for one in found if one.name in ("matmul", "dot") and len(one.shapes[0]) == 2
+    ]
     expected = [(one.m, one.k, one.n) for one in roofline.step_products([7, 5, 4, 3], 2)]
-    assert sorted(SpiedArray.met) == sorted(expected)
+    assert sorted(products) == sorted(expected)
+
+
+def test_the_calls_of_a_step_are_those_of_its_formulas():
+    found = [call.name for call in calls.calls_of_a_step([7, 3], 2, ml.SGD(0.1, momentum=0.9))]
+    assert found[:4] == ["take", "take", "matmul", "add"]
+    assert found[-4:] == ["multiply", "multiply", "subtract", "add"]
+    deeper = calls.calls_of_a_step([7, 5, 3], 2, ml.SGD(0.1, momentum=0.9))
+    # Forward a product, a sum and a maximum; backward three products' worth of arrays, the ReLU's mask and its product.
+    more = Counter(call.name for call in deeper) - Counter(found)
+    assert more["matmul"] + more["dot"] == 3
+
+
+def test_a_logged_array_computes_what_a_plain_one_does():
+    network = ml.Network(ml.multilayer_perceptron([7, 5, 3]), seed=1)
+    x = np.random.default_rng(0).random((4, 7), np.float32)
+    plain = network.forward(x)
+    logged = network.forward(calls.logged(x, []))
+    assert isinstance(logged, calls.LoggedArray)
+    np.testing.assert_array_equal(np.asarray(logged), plain)
 
 
 @pytest.mark.parametrize("n", [1, 2, 32])

@@ -1,6 +1,6 @@
 """Measure mnistlab beside its peers, print the table, and store it in results/bench.csv.
 
-python -m mnistlab.experiments.speed           everything, about 15 minutes on two quiet cores; a cut run goes on
+python -m mnistlab.experiments.speed           everything, about 35 minutes on two quiet cores; a cut run goes on
 python -m mnistlab.experiments.speed --short   few repetitions of little, some minutes; printed, not stored
 python -m mnistlab.experiments.speed SECTION   one or more of: hardware training subnormal inference scaling startup
                                                accuracy
