@@ -21,6 +21,7 @@ from report_book import (  # noqa: E402
     exercises,
     notation,
     numerals,
+    page_numbers,
     printed,
     public,
     roads,
@@ -357,7 +358,7 @@ def test_a_formula_keeps_its_punctuation():
     prose = nodes.paragraph("", "", *parts, nodes.Text("-fold."))
     document = docutils.utils.new_document("")
     document += prose
-    unbroken.KeepTogether(document).run()
+    unbroken.KeepFormulas(document).run()
     assert [node.astext() for node in prose] == ["of ", "(x),", " ", "y", " and ", "z-", "fold."]
     assert [type(node).__name__ for node in prose] == ["Text", "inline", "Text", "math", "Text", "inline", "Text"]
 
@@ -366,9 +367,42 @@ def test_the_name_of_a_network_is_not_divided():
     document = docutils.utils.new_document("")
     prose = nodes.paragraph("", "", nodes.Text("Is 784-300-10, of 1-2 layers, x-1-2-3?"), nodes.literal("", "7-8-9"))
     document += prose
-    unbroken.KeepTogether(document).run()
+    unbroken.KeepNetworks(document).run()
     assert [node.astext() for node in prose if isinstance(node, nodes.inline)] == ["784-300-10"]
     assert prose.astext() == "Is 784-300-10, of 1-2 layers, x-1-2-3?7-8-9"
+
+
+@pytest.mark.parametrize(
+    ("before", "target", "expected"),
+    [
+        (
+            "see ",
+            "%notebooks/06_matrix_form#ch-matrix",
+            r"~(p.\,\pageref{\detokenize{notebooks/06_matrix_form:ch-matrix}})",
+        ),
+        ("in (b) of ", "%book/map", r"~(p.\,\pageref{\detokenize{book/map::doc}})"),
+        ("a step (", "%book/map", r", p.\,\pageref{\detokenize{book/map::doc}}"),
+        ("see ", "#here", ""),
+        ("see ", "elsewhere.html", ""),
+    ],
+)
+def test_in_print_a_reference_to_another_chapter_says_its_page(before, target, expected):
+    document = docutils.utils.new_document("")
+    reference = nodes.reference("", "", nodes.inline("", "that", classes=["std", "std-ref"]), refuri=target)
+    prose = nodes.paragraph("", "", nodes.Text(before), reference, nodes.Text("."))
+    document += prose
+    page_numbers.GivePages(document).run()
+    assert prose.astext() == f"{before}that{expected}."
+    assert [node["format"] for node in prose.findall(nodes.raw)] == ["latex"] * bool(expected)
+
+
+def test_terms_and_tables_have_no_pages():
+    document = docutils.utils.new_document("")
+    term = nodes.reference("", "", nodes.inline("", "epoch", classes=["std", "std-term"]), refuri="%book/glossary#term")
+    chapter = nodes.reference("", "", nodes.inline("", "that", classes=["std", "std-ref"]), refuri="%book/map")
+    document += [nodes.paragraph("", "", term), nodes.table("", nodes.paragraph("", "", chapter))]
+    page_numbers.GivePages(document).run()
+    assert not list(document.findall(nodes.raw))
 
 
 def test_a_link_to_a_chapter_says_its_number():

@@ -17,6 +17,7 @@ MODULES = (
     "landing",
     "notation",
     "numerals",
+    "page_numbers",
     "printed",
     "roads",
     "terms",

@@ -1,6 +1,6 @@
-"""In the pages, a formula and the punctuation beside it stay on one line, and so does the name of a network.
+"""The name of a network stays on one line, and in the pages a formula does with the punctuation beside it.
 
-Browsers take a formula in the text for a picture, before and after which a line may end, and end one at hyphens.
+Lines may end at hyphens, and browsers take a formula in the text for a picture, before and after which one may end.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ NETWORK = re.compile(r"(?<![\w-])(\d+(?:-\d+){2,})(?![\w-])")
 
 
 def setup(app: Sphinx) -> None:
-    """Register the transform."""
-    app.add_post_transform(KeepTogether)
+    """Register the transforms."""
+    app.add_post_transform(KeepFormulas)
+    app.add_post_transform(KeepNetworks)
 
 
-class KeepTogether(SphinxPostTransform):
-    """Put what belongs together into elements of the class ``unbroken``, which the style sheet knows."""
+class KeepFormulas(SphinxPostTransform):
+    """Put formulas with their punctuation into elements of the class ``unbroken``, which the style sheet knows."""
 
     default_priority = 900
     formats = ("html",)
@@ -38,6 +39,16 @@ class KeepTogether(SphinxPostTransform):
             if before or after:
                 parent, place = formula.parent, formula.parent.index(formula)
                 parent[place] = _unbroken(nodes.Text(before), formula, nodes.Text(after))
+
+
+class KeepNetworks(SphinxPostTransform):
+    """Put names of networks into elements of the class ``unbroken``, which the style sheets of both kinds know."""
+
+    default_priority = 900
+    formats = ("html", "latex")
+
+    def run(self) -> None:
+        """Put them there."""
         for text in list(self.document.findall(nodes.Text)):
             if NETWORK.search(text) and not isinstance(text.parent, AS_IT_IS):
                 parts = [nodes.Text(part) for part in NETWORK.split(text)]
