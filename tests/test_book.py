@@ -322,6 +322,8 @@ EXERCISE = r"""\phantomsection \label{exercise:ex-one}
             r"\hyperref[exercise:ex-one]{Exercise 2.1}, easy",
         ),
         (r"\hyperref[\detokenize{notebooks/a:ex-one}]{this one}", r"\hyperref[exercise:ex-one]{this one}"),
+        (r"p.\,\pageref{\detokenize{notebooks/a:ex-one}}", r"p.\,\pageref{exercise:ex-one}"),
+        (r"p.\,\pageref{\detokenize{notebooks/a:ex-two}}", r"p.\,\pageref{\detokenize{notebooks/a:ex-two}}"),
         (
             r"\hyperref[\detokenize{notebooks/a:ex-two}]{that one}",
             r"\hyperref[\detokenize{notebooks/a:ex-two}]{that one}",

@@ -17,6 +17,7 @@ EXERCISE = re.compile(r"\\label\{exercise:([\w-]+)\}\s+\\begin\{sphinxadmonition
 TO_EXERCISE = re.compile(
     r"\\hyperref\[\\detokenize\{[^{}]*:([\w-]+)\}\](\{Exercise \\ref\{\\detokenize\{[^{}]*\}\}\})?"
 )
+TO_ITS_PAGE = re.compile(r"\\pageref\{\\detokenize\{[^{}]*:([\w-]+)\}\}")
 INDEXED = re.compile(r"\\index\{[^\n]*?\\spxentry\{")
 FOOTNOTE = re.compile(r"%\n\\begin\{footnote\}.*?\\end\{footnote\}", re.DOTALL)
 
@@ -57,7 +58,7 @@ def number_chapters(text: str, contents: Mapping) -> str:
 
 
 def link_exercises(text: str) -> str:
-    """Let references to exercises lead there and say their numbers.
+    """Let references to exercises lead there and say their numbers and pages.
 
     The labels that sphinx-exercise writes are not those that its references ask for.
     """
@@ -68,7 +69,10 @@ def link_exercises(text: str) -> str:
             return match[0]
         return rf"\hyperref[exercise:{match[1]}]" + (f"{{{numbers[match[1]]}}}" if match[2] else "")
 
-    return TO_EXERCISE.sub(link, text)
+    def page(match: re.Match) -> str:
+        return rf"\pageref{{exercise:{match[1]}}}" if match[1] in numbers else match[0]
+
+    return TO_ITS_PAGE.sub(page, TO_EXERCISE.sub(link, text))
 
 
 def drop_hidden_code(text: str) -> str:
