@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
     by_processor = {what: found for what, found, _ in report.verdicts(frame, "processor_ratio")}
     for what, found, limit in report.verdicts(frame):
         verdict = "holds" if found <= limit else "does not hold"
-        print(f"{what:40} {found:6.2f}, at most {limit:g}: {verdict:14} ({by_processor.get(what, nan):.2f})")
+        print(f"{what:40} {found:7.3f}, at most {limit:g}: {verdict:14} ({by_processor.get(what, nan):.2f})")
     about = provenance() | store.versions
     print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
     if not options.short:
