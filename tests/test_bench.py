@@ -202,6 +202,14 @@ def test_few_images_are_counted_as_many(monkeypatch):
     assert other["median"] == 10.0 and other["ratio"] == 5.0
 
 
+def test_velocities_become_subnormal_between_the_early_epochs_and_the_late():
+    steps_to_subnormal = np.log(1e-4 / np.finfo(np.float32).tiny) / np.log(1 / 0.9)
+    assert [batch for batch, _ in training.LONG] == [1, *training.BATCHES]
+    for batch, count in training.LONG:
+        steps = -(-count // batch)
+        assert 2 * steps < steps_to_subnormal < 17 * steps
+
+
 def test_a_slow_down_is_late_over_early(monkeypatch):
     taken = {peers.OURS: [(1.0 + (i >= 17), 1.0) for i in range(20)]}
     monkeypatch.setattr(training, "epochs", lambda *arguments: dict(taken))

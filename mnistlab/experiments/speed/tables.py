@@ -50,14 +50,18 @@ def others(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def slow_down(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return how many times as long the last of twenty epochs take as the first, for each peer and setting."""
+    """Return how many times as long the last of twenty epochs take as the second.
+
+    One row a peer and setting, one column a batch size; NaN where a peer was not timed.
+    """
     found = rows[rows["section"] == "slow-down"].copy()
     found["setting"] = "plain"
     found.loc[found["dropout"] > 0, "setting"] = "dropout"
     found.loc[found["weight_decay"] > 0, "setting"] = "weight decay"
-    found["setting"] += found["batch"].map(", {:.0f}".format)
-    order = list(dict.fromkeys(found["setting"]))
-    return _in_order(found.pivot(index="peer", columns="setting", values="median")[order])
+    table = found.pivot(index=["peer", "setting"], columns="batch", values="median")
+    table.columns = [f"{batch:.0f}" for batch in table.columns]
+    rows_in_order = [(name, setting) for name in PEERS for setting in ("plain", "dropout", "weight decay")]
+    return table.loc[[pair for pair in rows_in_order if pair in table.index]]
 
 
 def subnormal(rows: pd.DataFrame) -> pd.DataFrame:
