@@ -13,13 +13,17 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import closing
 from pathlib import Path
+
+import pandas as pd
 
 from mnistlab.devices import DeviceError, array_module
 from mnistlab.experiments.provenance import provenance
+from mnistlab.experiments.speed import report
 from mnistlab.experiments.speed.measure import Crew, epochs, rows
 from mnistlab.experiments.speed.peers import OURS
+from mnistlab.experiments.speed.store import COLUMNS, versions
 from mnistlab.experiments.speed.training import EPOCH, about
 from mnistlab.experiments.speed.work import Work
 
@@ -35,26 +39,19 @@ WORKS = (
 
 def measure(works: Iterable[Work], repetitions: int) -> list[dict]:
     """Return a row a peer for each work: seconds per epoch of 60,000 images, quartiles, ratio to this library."""
-    found, crew = [], Crew()
-    try:
+    found = []
+    with closing(Crew()) as crew:
         for work in works:
             times = epochs(crew, NAMES, dict.fromkeys(NAMES, work), 1, repetitions)
-            found += rows("seconds per epoch", times, EPOCH / work.count, device=work.device, **about(work))
-    finally:
-        crew.close()
+            found += rows(
+                "seconds per epoch", times, EPOCH / work.count, section="GPU", device=work.device, **about(work)
+            )
     return found
 
 
 def table(found: list[dict]) -> str:
     """Return the rows as text."""
-    lines = [f"{'network':40}{'batch':>6}{'':4}{'':24}{'s / epoch':>10}{'quartiles':>20}{'to mnistlab':>13}"]
-    for row in found:
-        quartiles = f"{row['q1']:.3f} … {row['q3']:.3f}"
-        lines.append(
-            f"{row['network'] + ', ' + row['optimizer']:40}{row['batch']:>6}{'':4}{row['peer']:24}{row['median']:10.3f}"
-            f"{quartiles:>20}{row['ratio']:12.2f}×"
-        )
-    return "\n".join(lines)
+    return report.text(pd.DataFrame(found).reindex(columns=list(COLUMNS)))
 
 
 def gpu() -> dict[str, str]:
@@ -67,11 +64,7 @@ def gpu() -> dict[str, str]:
     """
     cupy = array_module("cuda")
     name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    try:
-        torch = version("torch")
-    except PackageNotFoundError:
-        torch = "not installed"
-    return {"gpu": name, "cupy": cupy.__version__, "torch": torch}
+    return {"gpu": name, "cupy": cupy.__version__, "torch": versions()["torch"]}
 
 
 def main(arguments: list[str]) -> int:

@@ -53,7 +53,14 @@ def test_each_peer_that_is_there_has_a_row(program):
 
 def test_what_is_written_names_the_gpu(program, monkeypatch, tmp_path, capsys):
     with_gpu(monkeypatch)
-    row = {"network": "784-300-10", "optimizer": "sgd", "batch": 32, "peer": "mnistlab"}
+    row = {
+        "section": "GPU",
+        "quantity": "seconds per epoch",
+        "network": "784-300-10",
+        "optimizer": "sgd",
+        "batch": 32,
+        "peer": "mnistlab",
+    }
     row |= {"median": 1.0, "q1": 0.9, "q3": 1.1, "ratio": 1.0}
     monkeypatch.setattr(program, "measure", lambda works, repetitions: [row])
     file = tmp_path / "gpu.json"

@@ -67,7 +67,7 @@ def test_the_calls_of_a_step_are_those_of_its_formulas():
     assert found[:4] == ["take", "take", "matmul", "add"]
     assert found[-4:] == ["multiply", "multiply", "subtract", "add"]
     deeper = calls.calls_of_a_step([7, 5, 3], 2, ml.SGD(0.1, momentum=0.9))
-    # Forward a product, a sum and a maximum; backward three products' worth of arrays, the ReLU's mask and its product.
+    # A further layer has one product forward and two backward, since it is not the first.
     more = Counter(call.name for call in deeper) - Counter(found)
     assert more["matmul"] + more["dot"] == 3
 

@@ -55,7 +55,7 @@ def test_other_networks_slow_downs_and_subnormals_have_a_row_a_peer(bench):
     slow = tables.slow_down(bench)
     assert list(slow.columns) == ["1", *map(str, BATCHES)]
     assert slow.loc["mnistlab"].notna().all(axis=None) and len(slow.loc["mnistlab"]) == 3
-    assert slow.loc["PyTorch", ["32", "128"]].notna().all(axis=None)
+    assert slow.loc["PyTorch", ["32", "128"]].notna().all(axis=None) and len(slow.loc["PyTorch"]) == 3
     shares = tables.subnormal(bench)
     assert list(shares.index) == SOME_MOMENTUM and ((shares >= 0) & (shares <= 100)).all(axis=None)
 

@@ -10,10 +10,12 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
+from report_book.ancestors import is_within
 from report_book.chapters import listed_chapters
 from report_book.public import PublicName, public_names, uses
 
 OBJECT = re.compile(r"(?:ml\.)?([A-Za-z_]\w*)(?:\(.*\))?")
+LINK_OR_TITLE = (nodes.reference, nodes.title, pending_xref)
 DOT = r'<span class="o">\.</span>'
 
 
@@ -35,7 +37,7 @@ class LinkProse(SphinxTransform):
         known, linked = top_level(), set()
         for literal in list(self.document.findall(nodes.literal)):
             match = OBJECT.fullmatch(literal.astext())
-            if not match or match[1] in linked or match[1] not in known or _is_inside_a_link_or_title(literal):
+            if not match or match[1] in linked or match[1] not in known or is_within(literal, LINK_OR_TITLE):
                 continue
             linked.add(match[1])
             link = pending_xref(
@@ -76,11 +78,3 @@ def link_first(body: str, written: str, target: str, name: str) -> str:
     word = re.compile(rf'({start}<span class="(?:n|nc|nf)">){last}(</span>)')
     link = f'<a class="api-link" href="{target}" title="{html.escape(name)}">{last}</a>'
     return word.sub(rf"\g<1>{link}\g<2>", body, count=1)
-
-
-def _is_inside_a_link_or_title(node: nodes.Node) -> bool:
-    while node is not None:
-        if isinstance(node, nodes.reference | nodes.title | pending_xref):
-            return True
-        node = node.parent
-    return False

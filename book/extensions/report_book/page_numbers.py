@@ -6,6 +6,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from report_book.ancestors import is_within
+
 CRAMPED = (nodes.table, nodes.title, nodes.caption, nodes.rubric)
 """Where there is no room for a page."""
 
@@ -24,25 +26,19 @@ class GivePages(SphinxPostTransform):
     def run(self) -> None:
         """Put it there."""
         for reference in list(self.document.findall(nodes.reference)):
-            label = reference.get("refuri", "").removeprefix("%")
-            elsewhere = label != reference.get("refuri", "")  # the LaTeX builder marks so what is another document
+            address = reference.get("refuri", "")
+            elsewhere = address.startswith("%")  # so the LaTeX builder marks what is another document
             term = any("std-term" in inline["classes"] for inline in reference.findall(nodes.inline))
-            if elsewhere and not term and not _within(reference, CRAMPED):
-                page = rf"p.\,\pageref{{\detokenize{{{_name(label)}}}}}"
+            if elsewhere and not term and not is_within(reference, CRAMPED):
+                page = rf"p.\,\pageref{{\detokenize{{{_name(address)}}}}}"
                 text = f", {page}" if _in_parentheses(reference) else f"~({page})"
                 reference.parent.insert(reference.parent.index(reference) + 1, nodes.raw("", text, format="latex"))
 
 
-def _name(label: str) -> str:
+def _name(address: str) -> str:
     """Return a document and a place in it as Sphinx's LaTeX names them."""
-    document, _, place = label.partition("#")
+    document, _, place = address.removeprefix("%").partition("#")
     return f"{document}:{place}" if place else f"{document}::doc"
-
-
-def _within(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
-    while node is not None and not isinstance(node, kinds):
-        node = node.parent
-    return node is not None
 
 
 def _in_parentheses(reference: nodes.reference) -> bool:

@@ -10,9 +10,11 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
+from report_book.ancestors import is_within
 from report_book.chapters import ROOT
 
 PAGE = "book/glossary"
+NO_RUNNING_TEXT = (nodes.reference, nodes.title, nodes.rubric, addnodes.pending_xref)
 
 
 def setup(app: Sphinx) -> None:
@@ -35,7 +37,7 @@ class LinkTerms(SphinxTransform):
         seen = set()
         for emphasis in list(self.document.findall(nodes.emphasis)):
             term = known_term(emphasis.astext())
-            if term is None or term in seen or not _is_in_running_text(emphasis):
+            if term is None or term in seen or is_within(emphasis, NO_RUNNING_TEXT):
                 continue
             seen.add(term)
             target = nodes.make_id(f"term-here-{term}")
@@ -66,11 +68,3 @@ def terms() -> dict[str, str]:
     (body,) = re.findall(r"^`{3,}\{glossary\}\n(?::\w+:.*\n)*(.*?)^`{3,}$", text, re.MULTILINE | re.DOTALL)
     written = [line.strip() for line in body.splitlines() if line.strip() and not line[0].isspace()]
     return {term.lower(): term for term in written}
-
-
-def _is_in_running_text(node: nodes.Node) -> bool:
-    while node is not None:
-        if isinstance(node, nodes.reference | nodes.title | nodes.rubric | addnodes.pending_xref):
-            return False
-        node = node.parent
-    return True

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import closing
 from importlib import import_module
 from math import nan
 from pathlib import Path
@@ -49,15 +50,12 @@ def main(arguments: list[str]) -> int:
     if path and options.fresh:
         path.unlink(missing_ok=True)
     store, begin = Store(path, settings, options.keep_environment), time.perf_counter()
-    crew = Crew(options.keep_environment)
-    try:
+    with closing(Crew(options.keep_environment)) as crew:
         for name in options.sections or SECTIONS:
             for group, run in import_module(f"mnistlab.experiments.speed.{name}").groups(options.short):
                 if group not in store.groups:
                     store.add(group, run(crew))
                     print(f"{time.perf_counter() - begin:6.0f} s  {group}", flush=True)
-    finally:
-        crew.close()
 
     frame = store.frame()
     print(report.text(frame))

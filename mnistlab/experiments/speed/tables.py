@@ -58,10 +58,8 @@ def slow_down(rows: pd.DataFrame) -> pd.DataFrame:
     found["setting"] = "plain"
     found.loc[found["dropout"] > 0, "setting"] = "dropout"
     found.loc[found["weight_decay"] > 0, "setting"] = "weight decay"
-    table = found.pivot(index=["peer", "setting"], columns="batch", values="median")
-    table.columns = [f"{batch:.0f}" for batch in table.columns]
-    rows_in_order = [(name, setting) for name in PEERS for setting in ("plain", "dropout", "weight decay")]
-    return table.loc[[pair for pair in rows_in_order if pair in table.index]]
+    found["setting"] = pd.Categorical(found["setting"], ["plain", "dropout", "weight decay"])  # in this order
+    return _by_batch(found, "median", ["peer", "setting"])
 
 
 def subnormal(rows: pd.DataFrame) -> pd.DataFrame:
@@ -157,12 +155,12 @@ def _classic(rows: pd.DataFrame, threads: int) -> pd.DataFrame:
     return rows[chosen & (rows["threads"] == threads)]
 
 
-def _by_batch(part: pd.DataFrame, column: str) -> pd.DataFrame:
-    table = part.pivot(index="peer", columns="batch", values=column)
+def _by_batch(part: pd.DataFrame, column: str, index: str | list[str] = "peer") -> pd.DataFrame:
+    table = part.pivot(index=index, columns="batch", values=column)
     table.columns = [f"{batch:.0f}" for batch in table.columns]
     return _in_order(table)
 
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
-    known = [name for name in PEERS if name in table.index]
-    return table.loc[known + [name for name in table.index if name not in known]]
+    places = {name: place for place, name in enumerate(PEERS)}
+    return table.sort_index(level=0, key=lambda names: [places.get(name, len(places)) for name in names], kind="stable")
