@@ -53,16 +53,16 @@ hooks: $(INSTALLED)  ## let git run the quick checks before each commit
 	@.venv/bin/pre-commit install
 
 cover: data  ## draw the picture of the landing page again
-	@$(RUN) -m mnistlab.experiments.cover book/assets
+	@$(RUN) -m mnistbook.cover book/assets
 
 app-network: data  ## train the network that 'mnistlab serve' and the pad ship with again
-	@$(RUN) -m mnistlab.app.train
+	@$(RUN) -m mnistbook.train_digits
 
-experiments: data  ## run the long studies and store them in results/; STUDIES="NAME NAME" for some of them
-	@$(RUN) -m mnistlab.experiments.studies $(STUDIES)
+experiments: data  ## run the long studies and store them in mnistbook/results/; STUDIES="NAME NAME" for some of them
+	@$(RUN) -m mnistbook.studies $(STUDIES)
 
 bench: data  ## time the library beside PyTorch, Keras and others, and store the table; BENCH=--short for a glance
-	@$(RUN) -m mnistlab.experiments.speed $(BENCH)
+	@$(RUN) -m mnistbook.ch19_where_the_time_goes.bench $(BENCH)
 
 clean:  ## remove what was built and the outputs kept from running the notebooks, but not the runs of 'make experiments'
 	@[ ! -d _build ] || find _build -mindepth 1 -maxdepth 1 ! -name experiments -exec rm -rf {} +

@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
 
     import pandas as pd
 
-    from mnistlab.experiments import results
-    from mnistlab.experiments.provenance import provenance
+    from mnistbook import results
+    from mnistlab.sweeps.provenance import provenance
 
     frames = []
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ def with_stored(frame):
     """Return the rows with those that are stored for other numbers of threads."""
     import pandas as pd
 
-    from mnistlab.experiments import results
+    from mnistbook import results
 
     try:
         stored = results.read("keras_speed")
@@ -87,7 +87,7 @@ def measure(options: argparse.Namespace):
     from threadpoolctl import threadpool_limits
 
     import mnistlab as ml
-    from mnistlab.experiments.keras_speed import CANDIDATES, time_epochs
+    from mnistbook.ch16_dense_in_keras.speed import CANDIDATES, time_epochs
     from mnistlab.interop import import_keras
 
     keras = import_keras()
@@ -106,8 +106,8 @@ def measure(options: argparse.Namespace):
 
 def tables(frame, repetitions: int) -> str:
     """Return medians and quartiles as text, a table for each number of threads."""
-    from mnistlab.experiments.keras_speed import quartiles
-    from mnistlab.experiments.provenance import provenance
+    from mnistbook.ch16_dense_in_keras.speed import quartiles
+    from mnistlab.sweeps.provenance import provenance
 
     machine = provenance()
     lines = []

@@ -9,9 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from mnistbook.kit import style
+from mnistbook.kit.figures import show_digit
 from mnistlab.data import to_vectors
-from mnistlab.experiments import style
-from mnistlab.experiments.figures import show_digit
 from mnistlab.layers import Dense, ReLU
 from mnistlab.mnist import MNIST, load_mnist
 from mnistlab.network import Network

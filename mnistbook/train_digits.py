@@ -1,4 +1,4 @@
-"""Make the network that ships with the package: ``python -m mnistlab.app.train``.
+"""Make the network that ships with the package: ``python -m mnistbook.train_digits``.
 
 Its settings were chosen on 6,000 training images put aside, which it does not learn from, and on drawings made from
 them. The test images are read once, for the file's metadata. ``make app-network`` runs it; it takes one core for about
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from mnistbook.ch18_draw_your_own.drawings import compare, drawings
 from mnistlab.app.weights import DIGITS
 from mnistlab.data import split, to_vectors
-from mnistlab.experiments.drawings import compare, drawings
 from mnistlab.images import Augmentation
 from mnistlab.interop.files import save_network
 from mnistlab.layers import Dense, ReLU
@@ -35,7 +35,7 @@ RATE, MOMENTUM, WEIGHT_DECAY = Cosine(0.1), 0.9, 1e-4
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, measure, and write the file."""
-    parser = argparse.ArgumentParser(prog="python -m mnistlab.app.train", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m mnistbook.train_digits", description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=DIGITS, help="where to write (default: into the package)")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="fewer for a trial (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def settings(epochs: int) -> dict[str, str]:
     """Return how the network is trained, in words, for the file's metadata."""
     return {
-        "made_by": "python -m mnistlab.app.train",
+        "made_by": "python -m mnistbook.train_digits",
         "seed": str(SEED),
         "epochs": str(epochs),
         "batch_size": str(BATCH_SIZE),

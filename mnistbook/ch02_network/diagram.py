@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.layers import Dense
 from mnistlab.network import Network
 

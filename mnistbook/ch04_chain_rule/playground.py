@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.layers import Dense, Sigmoid
 from mnistlab.losses import SquaredError
 from mnistlab.network import Network

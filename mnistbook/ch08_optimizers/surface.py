@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from mnistlab.experiments.style import GREY
+from mnistbook.kit.style import GREY
 from mnistlab.optimizers import Optimizer
 
 __all__ = ["is_stable", "largest_stable_rate", "path", "paths"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnistlab.experiments.projects import ProjectRun, train_project
-from mnistlab.experiments.results import write
-from mnistlab.experiments.sweep import sweep
+from mnistbook.projects.networks import ProjectRun, train_project
+from mnistbook.results import write
+from mnistlab.sweeps.runner import sweep
 
 NAME = "published"
 DESCRIPTION = "the five published networks, run again (about 40 minutes on one core)"

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from mnistlab.experiments.figures import bands
-from mnistlab.experiments.style import COLOURS, plain_log
-from mnistlab.experiments.tuning import MEASURE, Cells, expected_best, seeds_by_value
+from mnistbook.ch11_hyperparameters.tuning import MEASURE, Cells, expected_best, seeds_by_value
+from mnistbook.kit.figures import bands
+from mnistbook.kit.style import COLOURS, plain_log
 
 __all__ = ["NAMES", "depths", "heat_map", "lines", "searches", "widths"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.data import minibatches
-from mnistlab.experiments.style import COLOURS, GREY
 from mnistlab.losses import SoftmaxCrossEntropy
 from mnistlab.network import Network
 from mnistlab.optimizers import SGD

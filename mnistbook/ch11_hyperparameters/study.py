@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnistlab.experiments.distributions import LogIntegers, LogUniform
-from mnistlab.experiments.results import last_rows, write
-from mnistlab.experiments.runs import Run
-from mnistlab.experiments.sweep import grid, random_search, sweep, with_seeds
+from mnistbook.results import last_rows, write
+from mnistlab.sweeps.distributions import LogIntegers, LogUniform
+from mnistlab.sweeps.run import Run
+from mnistlab.sweeps.runner import grid, random_search, sweep, with_seeds
 
 __all__ = ["FINAL_SEEDS", "best", "chosen", "final_runs", "first_round", "run", "second_round", "select"]
 

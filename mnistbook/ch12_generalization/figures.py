@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from mnistlab.experiments.figures import bands
-from mnistlab.experiments.power_law import PowerLaw
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.ch12_generalization.power_law import PowerLaw
+from mnistbook.kit.figures import bands
+from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = ["ablation", "learning_curve", "overfitting"]
 

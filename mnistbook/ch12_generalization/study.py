@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mnistlab.experiments import results
-from mnistlab.experiments.packed import pack_indices, right_rows
-from mnistlab.experiments.provenance import COLUMNS
-from mnistlab.experiments.runs import Run, prepared, train
-from mnistlab.experiments.sweep import sweep, with_seeds
+from mnistbook import results
+from mnistbook.kit.answers import pack_indices, right_rows
+from mnistbook.kit.recipes import BASELINE, LARGE_CANDIDATES, RECIPE
+from mnistlab.sweeps.provenance import COLUMNS
+from mnistlab.sweeps.run import Run, prepared, train
+from mnistlab.sweeps.runner import sweep, with_seeds
 
 __all__ = [
     "ABLATION",
@@ -45,9 +46,6 @@ SEEDS, LARGE_SEEDS = (0, 1, 2), (0,)
 TRAINED_ON = 50_000
 """Images that the validation images leave."""
 
-BASELINE = Run(hidden=(300,), batch_size=128, epochs=20, learning_rate=0.1, momentum=0.9, train_metrics=True)
-RECIPE = replace(BASELINE, schedule="cosine", label_smoothing=0.1, weight_decay=1e-3)
-
 ABLATION: dict[str, Run] = {
     "baseline": BASELINE,
     "early stopping": replace(BASELINE, early_stopping=5),
@@ -60,19 +58,6 @@ ABLATION: dict[str, Run] = {
     "all three and dropout": replace(RECIPE, dropout=0.3),
 }
 """One thing at a time on top of the baseline, then several at once. The best is also the small network's setting."""
-
-_WIDE = replace(ABLATION["label smoothing"], hidden=(800,))
-_LONG = replace(_WIDE, epochs=40, average_last=20)
-LARGE_CANDIDATES: dict[str, Run] = {
-    "label smoothing, 20 epochs": _WIDE,
-    "all three and dropout, 40 epochs": replace(
-        RECIPE, hidden=(800,), weight_decay=1e-4, dropout=0.3, input_dropout=0.2, epochs=40
-    ),
-    "smoothing, averaging, 20 epochs": replace(_WIDE, average_last=10),
-    "smoothing, averaging, 40 epochs": _LONG,
-    "smoothing, averaging, input dropout, 40 epochs": replace(_LONG, input_dropout=0.2),
-}
-"""Candidates for the network 784-800-10. The first two were compared, and the better one tested, before the others."""
 
 
 def _small(fields: Run, size: int) -> Run:
@@ -117,7 +102,7 @@ def all_runs() -> list[Run]:
 
 
 def train_and_answer(run: Run) -> pd.DataFrame:
-    """Train, and return the rows of :func:`~mnistlab.experiments.runs.train` with a column ``wrong``.
+    """Train, and return the rows of :func:`~mnistlab.sweeps.run.train` with a column ``wrong``.
 
     In the last row it holds the indices of the images on which the trained network is wrong, separated by blanks: of
     the test images in a run that looks at them, else of the validation images in the order of the split.

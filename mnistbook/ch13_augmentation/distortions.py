@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from mnistlab.experiments.figures import show_digit
-from mnistlab.experiments.style import COLOURS
+from mnistbook.kit.figures import show_digit
+from mnistbook.kit.style import COLOURS
 from mnistlab.images import Augmentation, deskew, elastic_displacements, warp
 
 __all__ = ["displacement_fields", "distorted_digits"]

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnistlab.experiments.figures import bands
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.kit.figures import bands
+from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = ["ablation", "committee_sizes", "with_and_without"]
 

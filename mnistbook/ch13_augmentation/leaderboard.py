@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from mnistlab.experiments.metrics import wilson_interval
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.kit.metrics import wilson_interval
+from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = ["PUBLISHED", "TEST_IMAGES", "Rung", "ladder", "rung", "table"]
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from mnistlab.experiments import results
-from mnistlab.experiments.committee import Ballots
-from mnistlab.experiments.packed import pack_floats, pack_indices, right_rows, unpack_floats
-from mnistlab.experiments.runs import Run, prepared, train
-from mnistlab.experiments.studies.generalization import LARGE_CANDIDATES
-from mnistlab.experiments.sweep import sweep, with_seeds
+from mnistbook import results
+from mnistbook.ch13_augmentation.committee import Ballots
+from mnistbook.kit.answers import pack_floats, pack_indices, right_rows, unpack_floats
+from mnistbook.kit.recipes import LARGE_CANDIDATES
+from mnistlab.sweeps.run import Run, prepared, train
+from mnistlab.sweeps.runner import sweep, with_seeds
 
 __all__ = [
     "ABLATION",
@@ -158,7 +158,7 @@ def ballots(folder: Path | None = None) -> Ballots:
 
 
 def train_and_answer(run: Run) -> pd.DataFrame:
-    """Train, and return the rows of :func:`~mnistlab.experiments.runs.train` with what the network says.
+    """Train, and return the rows of :func:`~mnistlab.sweeps.run.train` with what the network says.
 
     One thread computes the products, and another one augments.
 

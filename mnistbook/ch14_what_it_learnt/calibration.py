@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.optimize import brentq
 
+from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.checks import check_positive
 from mnistlab.data import one_hot
-from mnistlab.experiments.style import COLOURS, GREY
 from mnistlab.layers import Softmax
 from mnistlab.losses import SoftmaxCrossEntropy
 

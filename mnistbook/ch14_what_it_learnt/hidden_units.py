@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from mnistbook.ch14_what_it_learnt.saliency import show_signed
 from mnistlab.checks import check_inputs, check_positive
-from mnistlab.experiments.saliency import show_signed
 from mnistlab.layers import Dense, ReLU
 from mnistlab.network import Network
 

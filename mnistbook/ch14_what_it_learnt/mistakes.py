@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = ["mistakes", "sheet"]
 

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mnistbook.kit.figures import bands, show_digit
 from mnistlab.checks import check_seed
-from mnistlab.experiments.figures import bands, show_digit
 from mnistlab.images.displacements import affine_displacements
 from mnistlab.images.warping import warp
 from mnistlab.network import Network

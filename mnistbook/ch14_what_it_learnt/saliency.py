@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mnistbook.kit.figures import show_digit
 from mnistlab.checks import check_inputs, check_positive, check_targets
-from mnistlab.experiments.figures import show_digit
 from mnistlab.layers import Softmax
 from mnistlab.network import Network
 

@@ -10,16 +10,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.interop.keras_models import import_keras, to_keras
 from mnistlab.layers import ReLU
 from mnistlab.losses import SoftmaxCrossEntropy
 from mnistlab.network import Network
-from mnistlab.optimizers import Adam, Optimizer
+from mnistlab.optimizers import Optimizer
 from mnistlab.training import train_step
 
 __all__ = [
-    "AdamAsKeras",
     "Twins",
     "count_flips",
     "draw_difference",
@@ -32,19 +31,6 @@ __all__ = [
 
 PRECISION_RATIO = 2.0**29
 """Of the spacing of float32 numbers to that of float64 numbers: 23 bits after the point against 52."""
-
-
-class AdamAsKeras(Adam):
-    r"""Adam with Keras's place for ε, in mnistlab's form: :math:`ε_t = ε / \sqrt{1 - β_2^t}` (:eq:`eq-adam-map`)."""
-
-    def __init__(self, *arguments: Any, epsilon: float = 1e-7, **options: Any):
-        super().__init__(*arguments, epsilon=epsilon, **options)
-        self.keras_epsilon = self.epsilon
-
-    def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
-        """Set this step's ε, then move as Adam does."""
-        self.epsilon = self.keras_epsilon / (1 - self.beta_2**self.steps) ** 0.5
-        super().update(w, g, rate)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnistlab.experiments.figures import bands, show_digit
-from mnistlab.experiments.keras_dense import LIBRARIES, MODELS, PUBLISHED_VALIDATION
-from mnistlab.experiments.style import COLOURS, plain_log
+from mnistbook.kit.figures import bands, show_digit
+from mnistbook.kit.style import COLOURS, plain_log
+from mnistbook.projects.keras_dense import LIBRARIES, MODELS, PUBLISHED_VALIDATION
 
 __all__ = ["NAMES", "draw_curves", "draw_two_predictions"]
 

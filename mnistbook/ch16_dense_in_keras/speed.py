@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mnistbook.kit.style import COLOURS, plain_log
 from mnistlab.checks import check_positive
-from mnistlab.experiments.style import COLOURS, plain_log
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.network import Network

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from mnistlab.experiments import results
-from mnistlab.experiments.keras_dense import LIBRARIES, MODELS, DenseRun, train_dense
-from mnistlab.experiments.provenance import COLUMNS
-from mnistlab.experiments.sweep import sweep
+from mnistbook import results
+from mnistbook.projects.keras_dense import LIBRARIES, MODELS, DenseRun, train_dense
+from mnistlab.sweeps.provenance import COLUMNS
+from mnistlab.sweeps.runner import sweep
 
 __all__ = ["ANSWERS", "DESCRIPTION", "NAME", "SEEDS", "run", "runs"]
 

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mnistlab.experiments.keras_dense import (
+from mnistbook.kit.comparisons import compare_answers
+from mnistbook.kit.metrics import prediction_interval
+from mnistbook.projects.keras_dense import (
     LIBRARIES,
     MODELS,
     PUBLISHED_ACCURACY,
     PUBLISHED_LOSS,
     right_answers,
 )
-from mnistlab.experiments.metrics import prediction_interval
-from mnistlab.experiments.paired import compare_answers
-from mnistlab.experiments.verdicts import difference_interval, reading
+from mnistbook.projects.verdicts import difference_interval, reading
 
 __all__ = ["comparison", "paired_answers", "verdicts"]
 
@@ -26,9 +26,9 @@ def comparison(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     runs
-        One row a run, as :func:`mnistlab.experiments.results.read` returns them for the study ``keras_dense``.
+        One row a run, as :func:`mnistbook.results.read` returns them for the study ``keras_dense``.
     curves
-        One row an epoch, of :func:`~mnistlab.experiments.results.read_curves`.
+        One row an epoch, of :func:`~mnistbook.results.read_curves`.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def verdicts(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each published number and library: does it come out?
 
     A number comes out if it lies where one more run would fall with probability 95 %, given ours. Of a single run an
-    accuracy is read as :func:`~mnistlab.experiments.verdicts.difference_interval` says, and a loss not at all.
+    accuracy is read as :func:`~mnistbook.projects.verdicts.difference_interval` says, and a loss not at all.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def paired_answers(answers: pd.DataFrame, images: int = 10_000) -> pd.DataFrame:
     pandas.DataFrame
         One row a model: ``seeds``; answers more right of the one and of the other, and the probability ``p`` of a split
         at least as uneven if these networks were equally good, as
-        :func:`~mnistlab.experiments.paired.compare_answers` counts them; ``points``, the mean accuracy of mnistlab less
+        :func:`~mnistbook.kit.comparisons.compare_answers` counts them; ``points``, the mean accuracy of mnistlab less
         that of Keras in percentage points, and ``low`` and ``high``, Welch's interval for the difference of two means
         that are taken over seeds (NaN for one seed).
     """

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
+from mnistbook.kit.figures import show_digit
+from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.convolution import Conv2D
-from mnistlab.experiments.figures import show_digit
-from mnistlab.experiments.style import COLOURS, GREY
 from mnistlab.network import Network
 
 __all__ = ["epochs", "kernels_and_maps", "sliding", "two_predictions"]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from mnistbook import results
+from mnistbook.kit.answers import right_rows, unpack_floats
+from mnistbook.projects.keras_convolution import ConvolutionRun, train_convolution
 from mnistlab.convolution import Conv2D, MaxPool2D
-from mnistlab.experiments import results
-from mnistlab.experiments.keras_convolution import ConvolutionRun, train_convolution
-from mnistlab.experiments.packed import right_rows, unpack_floats
-from mnistlab.experiments.provenance import COLUMNS
-from mnistlab.experiments.sweep import sweep
 from mnistlab.layers import Dense, ReLU, Softmax
 from mnistlab.network import Network
+from mnistlab.sweeps.provenance import COLUMNS
+from mnistlab.sweeps.runner import sweep
 
 __all__ = [
     "ANSWERS",

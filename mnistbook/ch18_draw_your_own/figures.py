@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
+from mnistbook.ch18_draw_your_own.drawings import KINDS, WAYS, Drawing
+from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.data import to_vectors
-from mnistlab.experiments.drawings import KINDS, WAYS, Drawing
-from mnistlab.experiments.style import COLOURS, GREY
 from mnistlab.images.pixels import SIDE, as_images
 from mnistlab.network import Network
 
@@ -52,7 +52,7 @@ def kinds_sheet(network: Network, pictures: Sequence[Drawing]) -> Figure:
     network
         From 784 pixels in 0…1 to ten digits.
     pictures
-        What :func:`mnistlab.experiments.drawings.drawings` returns.
+        What :func:`mnistbook.ch18_draw_your_own.drawings.drawings` returns.
     """
     first = {kind: next(picture for picture in pictures if picture.kind == kind) for kind in KINDS}
     rows = -(-len(first) // 2)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mnistlab.experiments.roofline import Machine
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.ch19_where_the_time_goes.roofline import Machine
+from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = ["draw_roofline"]
 
@@ -21,9 +21,9 @@ def draw_roofline(machine: Machine, products: pd.DataFrame) -> Figure:
     Parameters
     ----------
     machine
-        As :func:`mnistlab.experiments.roofline.measure_machine` returns it.
+        As :func:`.roofline.measure_machine` returns it.
     products
-        As :func:`mnistlab.experiments.roofline.time_products` returns them; colours and marks tell the products,
+        As :func:`.roofline.time_products` returns them; colours and marks tell the products,
         numbers the batch size.
     """
     figure, axes = plt.subplots(figsize=(7, 4.2))

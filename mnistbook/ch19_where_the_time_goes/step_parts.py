@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mnistbook.kit.style import COLOURS
 from mnistlab.checks import check_positive
-from mnistlab.experiments.style import COLOURS
 from mnistlab.losses import Loss
 from mnistlab.network import Network
 from mnistlab.optimizers import Optimizer

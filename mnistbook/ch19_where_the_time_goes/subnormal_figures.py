@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mnistlab.experiments.style import COLOURS, GREY
-from mnistlab.experiments.subnormals import NORMAL, QUANTUM, share_subnormal
+from mnistbook.ch19_where_the_time_goes.subnormals import NORMAL, QUANTUM, share_subnormal
+from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = ["draw_sizes", "table_of_sizes"]
 

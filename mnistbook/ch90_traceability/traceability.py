@@ -31,8 +31,8 @@ from mnistlab.symbolic.prove import Proof, prove_jacobian
 __all__ = ["MissingLink", "Row", "Rule", "Traceability", "rules", "trace"]
 
 BRANCH = "main"
-PLAYGROUNDS = ("mnistlab.experiments", "mnistlab.interop")
-"""Packages with classes that are no part of the library: the gallery of wrong gradients is one of them."""
+OUTSIDE = ("mnistlab.interop",)
+"""Packages of the library whose layers the report does not prove: they are copies in other frameworks."""
 
 CITATION = re.compile(r":(?:eq|prf:ref):`([\w-]+)`")
 SAMPLES = 8
@@ -121,7 +121,7 @@ def _family(base: type) -> list[type]:
     """Return the classes derived from ``base`` that loaded modules of the library define, in the order of the files."""
     found = {}
     for name, module in sorted(sys.modules.items()):
-        if name.startswith("mnistlab.") and not name.startswith(PLAYGROUNDS):
+        if name.startswith("mnistlab.") and not name.startswith(OUTSIDE):
             found |= {value: None for value in vars(module).values() if _is_derived(value, base, name)}
     return list(found)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mnistlab.experiments import results
-from mnistlab.experiments.studies import find_studies
+from mnistbook import results
+from mnistbook.studies import find_studies
 
 __all__ = ["stored_studies"]
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnistlab.experiments.style import COLOURS, GREY
+from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = [
     "bands",

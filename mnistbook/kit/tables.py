@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from mnistlab.experiments.numerals import typeset
+from mnistbook.kit.numerals import typeset
 
 __all__ = ["Table"]
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnistlab.experiments.packed import pack_floats, pack_indices
-from mnistlab.experiments.projects import spline_deskew
-from mnistlab.experiments.runs import SPLIT_SEED
+from mnistbook.kit.answers import pack_floats, pack_indices
+from mnistbook.projects.networks import spline_deskew
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.mnist import load_mnist
+from mnistlab.sweeps.run import SPLIT_SEED
 
 __all__ = [
     "FIRST_STEPS",
@@ -151,7 +151,7 @@ def train_convolution(run: ConvolutionRun, images: Images | None = None, epochs:
         The last row also has what belongs to the network that comes out, which is that of the epoch with the highest
         validation accuracy, or of the last one where nothing is put aside: ``chosen_epoch``,
         ``final_validation_accuracy``, ``final_test_loss``, ``final_test_accuracy``, ``wrong``, the indices of the test
-        images that it gets wrong, and ``weights``, one vector as mnistlab's, both as :mod:`mnistlab.experiments.packed`
+        images that it gets wrong, and ``weights``, one vector as mnistlab's, both as :mod:`mnistbook.kit.answers`
         writes them.
     """
     project = PROJECTS[run.project]

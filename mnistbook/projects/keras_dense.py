@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnistlab.experiments.keras_steps import AdamAsKeras
-from mnistlab.experiments.packed import pack_indices, right_rows
-from mnistlab.experiments.projects import PROJECTS
-from mnistlab.experiments.published import PublishedAccuracy
-from mnistlab.experiments.source import Source
+from mnistbook.kit.adam_as_keras import AdamAsKeras
+from mnistbook.kit.answers import pack_indices, right_rows
+from mnistbook.kit.source import Source
+from mnistbook.projects.networks import PROJECTS
+from mnistbook.projects.published import PublishedAccuracy
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.network import Network
@@ -105,7 +105,7 @@ class DenseModel:
         Share of the training images, taken from their end, that is put aside for validation. Where it is 0, the test
         images are tried after each epoch instead, as the authors did.
     upright
-        Whether the images are deskewed, as :func:`~mnistlab.experiments.projects.spline_deskew` does it.
+        Whether the images are deskewed, as :func:`~mnistbook.projects.networks.spline_deskew` does it.
     """
 
     title: str

@@ -25,7 +25,7 @@ class PublishedAccuracy(NamedTuple):
     """A share of right answers as its authors gave it.
 
     ``value`` and ``unit`` of its last digit are in percent; ``at_least`` says that they gave a bound; ``measured`` is
-    the column of :func:`mnistlab.experiments.projects.train_project` that holds the same quantity.
+    the column of :func:`mnistbook.projects.networks.train_project` that holds the same quantity.
     """
 
     value: float

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mnistlab.experiments.metrics import prediction_interval
-from mnistlab.experiments.published import ACCURACY, PublishedAccuracy
+from mnistbook.kit.metrics import prediction_interval
+from mnistbook.projects.published import ACCURACY, PublishedAccuracy
 
 __all__ = ["accuracy_table", "difference_interval", "reading"]
 
@@ -17,8 +17,8 @@ def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     runs
-        One row a run, as :func:`mnistlab.experiments.projects.train_project` ends it, with the columns ``project``,
-        ``rate``, ``epoch`` and the one that :data:`~mnistlab.experiments.published.ACCURACY` names. Runs longer than
+        One row a run, as :func:`mnistbook.projects.networks.train_project` ends it, with the columns ``project``,
+        ``rate``, ``epoch`` and the one that :data:`~mnistbook.projects.published.ACCURACY` names. Runs longer than
         the shortest of a project and rate are left out: they were not the author's.
 
     Raises

@@ -6,8 +6,8 @@ from dataclasses import fields
 
 import pandas as pd
 
-from mnistlab.experiments.results import last_rows
-from mnistlab.experiments.runs import Run
+from mnistlab.sweeps.results import last_rows
+from mnistlab.sweeps.run import Run
 
 __all__ = ["ranking", "ranking_text"]
 

@@ -1,43 +1,25 @@
-"""The store of experiments that are too long for every build: small CSV files in ``results/``, with provenance."""
+"""Results of runs as small CSV files with provenance, which a later run can be compared with."""
 
 from __future__ import annotations
 
 import math
-import sysconfig
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib import metadata
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pandas as pd
 
 from mnistlab.atomic import write_atomically
-from mnistlab.experiments.provenance import COLUMNS, checkout, provenance
+from mnistlab.sweeps.provenance import COLUMNS, provenance
 
-__all__ = ["last_rows", "provenance", "read", "read_curves", "results_folder", "spot_check", "write"]
+__all__ = ["last_rows", "read", "read_curves", "spot_check", "write"]
 
 LARGEST = 1_000_000
 """Bytes of a file; the repository holds no larger ones."""
 
 TEXT = ("key", "hidden", "project", *(name for name in COLUMNS if name != "cores"))
 """Columns that hold text even where it looks like a number."""
-
-SHARE = Path("share", "mnistlab", "results")
-"""Where an installed package has its results, below the environment's folder; pyproject.toml says the same."""
-
-
-def results_folder() -> Path:
-    """Return the folder ``results`` of the checkout.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the library is not imported from a checkout.
-    """
-    folder = checkout()
-    if folder is None:
-        raise FileNotFoundError("mnistlab is not imported from a checkout of its repository: name a folder for results")
-    return folder / "results"
 
 
 def last_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -49,12 +31,10 @@ def last_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def write(
-    name: str, frame: pd.DataFrame, *, folder: str | Path | None = None, extra_text: Sequence[str] = ()
-) -> list[Path]:
+def write(name: str, frame: pd.DataFrame, *, folder: str | Path, extra_text: Sequence[str] = ()) -> list[Path]:
     """Store the rows of a study, and return the files that were written.
 
-    A frame with the columns ``key`` and ``epoch``, as :func:`~mnistlab.experiments.sweep.sweep` returns it, becomes two
+    A frame with the columns ``key`` and ``epoch``, as :func:`~mnistlab.sweeps.runner.sweep` returns it, becomes two
     files: ``NAME.csv`` has one row a run, with its configuration, provenance, seconds and the measurements of its last
     row; ``NAME_curves.csv`` has the columns that change from epoch to epoch, with key and epoch. Any other frame
     becomes ``NAME.csv`` as it is. Columns of :func:`provenance` that are missing are filled in with those of now.
@@ -68,7 +48,7 @@ def write(
     frame
         The rows.
     folder
-        :func:`results_folder` if None.
+        Where the files go.
     extra_text
         More columns, besides the usual ones, whose text may look like numbers; :func:`read` wants them too.
 
@@ -85,7 +65,7 @@ def write(
     """
     if frame.empty:
         raise ValueError(f"there are no rows to store as {name}")
-    folder = results_folder() if folder is None else Path(folder)
+    folder = Path(folder)
     now = provenance()
     frame = frame.assign(**{column: now[column] for column in COLUMNS if column not in frame})
     frame = frame[[column for column in frame if column not in COLUMNS] + list(COLUMNS)]
@@ -114,23 +94,23 @@ def write(
     return list(texts)
 
 
-def read(name: str, *, folder: str | Path | None = None, extra_text: Sequence[str] = ()) -> pd.DataFrame:
-    """Return the stored rows ``name``.
-
-    They are looked for in ``folder``, or else in the checkout, or else among the files that came with the installed
-    package, so that a notebook finds them wherever it runs.
+def read(name: str, *, folder: str | Path | Traversable, extra_text: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the rows stored in ``folder`` as ``name``.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file; the message says where it was looked for.
+        If there is no such file.
     """
-    path = _find(f"{name}.csv", folder)
+    file = (Path(folder) if isinstance(folder, str) else folder) / f"{name}.csv"
+    if not file.is_file():
+        raise FileNotFoundError(f"there are no stored results {file}")
     dtype = dict.fromkeys((*TEXT, *extra_text), str)
-    return pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=[""])
+    with file.open(encoding="utf-8", newline="") as text:
+        return pd.read_csv(text, dtype=dtype, keep_default_na=False, na_values=[""])
 
 
-def read_curves(name: str, *, folder: str | Path | None = None, extra_text: Sequence[str] = ()) -> pd.DataFrame:
+def read_curves(name: str, *, folder: str | Path | Traversable, extra_text: Sequence[str] = ()) -> pd.DataFrame:
     """Return the rows of ``NAME_curves.csv``, one an epoch, with the configuration of their run from ``NAME.csv``."""
     curves = read(f"{name}_curves", folder=folder, extra_text=extra_text)
     runs = read(name, folder=folder, extra_text=extra_text)
@@ -229,29 +209,3 @@ def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
     by = [column for column in columns[: columns.index("seed") + 1] if column != "key"]
     by += [column for column in ("key", "epoch") if column in columns and column not in by]
     return frame.sort_values(by, kind="stable", ignore_index=True)
-
-
-def _find(file: str, folder: str | Path | None) -> Path:
-    if folder is not None:
-        places = [Path(folder) / file]
-    elif checkout() is not None:
-        places = [results_folder() / file]
-    else:
-        places = _installed(file)
-    for path in places:
-        if path.is_file():
-            return path
-    looked = " or ".join(str(path) for path in places)
-    raise FileNotFoundError(f"there are no stored results {looked}: 'make experiments' in a checkout computes them")
-
-
-def _installed(file: str) -> list[Path]:
-    """Return where an installer may have put a file of results: it differs between pip's schemes."""
-    end = (SHARE / file).parts
-    try:
-        recorded = metadata.files("mnistlab") or []
-    except metadata.PackageNotFoundError:
-        recorded = []
-    listed = [Path(path.locate()).resolve() for path in recorded if path.parts[-len(end) :] == end]
-    beside = Path(__file__).resolve().parents[2] / SHARE / file  # pip install --target
-    return [*listed, Path(sysconfig.get_path("data")) / SHARE / file, beside]

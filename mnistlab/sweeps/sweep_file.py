@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from mnistlab.checks import check_positive
-from mnistlab.experiments.distributions import Choice, Distribution, Integers, LogIntegers, LogUniform, Uniform
-from mnistlab.experiments.runs import Run
-from mnistlab.experiments.sweep import grid, random_search, unknown_name, with_seeds
+from mnistlab.sweeps.distributions import Choice, Distribution, Integers, LogIntegers, LogUniform, Uniform
+from mnistlab.sweeps.run import Run
+from mnistlab.sweeps.runner import grid, random_search, unknown_name, with_seeds
 
 __all__ = ["SweepFileError", "read_sweep_file"]
 
@@ -33,7 +33,7 @@ class SweepFileError(ValueError):
 def read_sweep_file(path: str | Path) -> list[Run]:
     """Return the runs that a YAML file describes.
 
-    Its keys: ``base``, fields of :class:`~mnistlab.experiments.runs.Run`; ``grid``, for each field a list; or
+    Its keys: ``base``, fields of :class:`~mnistlab.sweeps.run.Run`; ``grid``, for each field a list; or
     ``random``, with ``samples``, ``seed`` and for each field a list or a distribution, one of ``uniform``,
     ``log_uniform``, ``integers``, ``log_integers`` with its ends; ``seeds``, a list. All may be left out.
 

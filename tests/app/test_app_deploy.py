@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from closure import closure
 from packaging.requirements import Requirement
-from test_repository import closure
 from test_server_process import Server, eight  # noqa: F401
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

@@ -19,7 +19,7 @@ from PIL import Image
 import mnistlab as ml
 from mnistlab.cli import app
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Server:

@@ -1,4 +1,4 @@
-"""The study of augmentation: what it stores is what its networks said; committees; the ladder."""
+"""The study of augmentation: what it stores is what its networks said; committees; the leaderboard."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnistlab.experiments import augmentation_figures, ladder, results
-from mnistlab.experiments.committee import Ballots, subset_accuracies
-from mnistlab.experiments.runs import Run, prepared
-from mnistlab.experiments.studies import augmentation as study
-from mnistlab.experiments.sweep import with_seeds
+from mnistbook import results
+from mnistbook.ch13_augmentation import figures as augmentation_figures
+from mnistbook.ch13_augmentation import leaderboard, study
+from mnistbook.ch13_augmentation.committee import Ballots, subset_accuracies
+from mnistlab.sweeps.run import Run, prepared
+from mnistlab.sweeps.runner import with_seeds
 
 matplotlib.use("agg")
 
@@ -119,7 +120,7 @@ def test_what_is_stored_can_be_read_back(tiny, monkeypatch, tmp_path):
     monkeypatch.setattr(study, "FINAL_SEEDS", range(2))
     runs = [tiny, *with_seeds([final], range(2))]
     monkeypatch.setattr(study, "all_runs", lambda: runs)
-    monkeypatch.setattr(results, "results_folder", lambda: tmp_path)
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
     monkeypatch.setattr(results, "LARGEST", 10_000_000)  # such networks differ on thousands of images
     study.run(tmp_path / "runs", workers=1)
 
@@ -167,22 +168,22 @@ def test_stored_results_say_what_was_chosen():
 
 
 def test_rungs_in_the_table_and_in_the_figure():
-    ours = ladder.rung("a network", 9935, "five seeds")
+    ours = leaderboard.rung("a network", 9935, "five seeds")
     assert ours.error == pytest.approx(0.65)
-    table = ladder.table([ours, *ladder.PUBLISHED])
+    table = leaderboard.table([ours, *leaderboard.PUBLISHED])
     accuracies = table["accuracy, %"].astype(float)
     assert accuracies.is_monotonic_increasing
     row = table[table["classifier"] == "a network"].iloc[0]
     low, high = map(float, row["95 % interval"].split(" to "))
     assert 99.17 <= low < 99.35 < high <= 99.50
-    names = [text.get_text() for text in ladder.ladder([ours, *ladder.PUBLISHED]).axes[0].get_yticklabels()]
+    names = [text.get_text() for text in leaderboard.ladder([ours, *leaderboard.PUBLISHED]).axes[0].get_yticklabels()]
     assert names == list(table["classifier"])
 
 
 def test_published_rungs_are_shares_of_ten_thousand_images():
-    for rung in ladder.PUBLISHED:
+    for rung in leaderboard.PUBLISHED:
         assert 100 * rung.error == pytest.approx(round(100 * rung.error))
-        low, high = ladder.interval(rung)
+        low, high = leaderboard.interval(rung)
         assert low < rung.error < high
         assert rung.checked in ("abstract", "MNIST table", "project", "quoted")
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import roofline
-from mnistlab.experiments.speed import (
+from mnistbook.ch19_where_the_time_goes import roofline
+from mnistbook.ch19_where_the_time_goes.bench import (
     __main__,
     accuracy,
     hardware,
@@ -30,9 +30,9 @@ from mnistlab.experiments.speed import (
     subnormal,
     training,
 )
-from mnistlab.experiments.speed.peers import one_by_one, ours, products, scikit, textbook
-from mnistlab.experiments.speed.work import Work
-from mnistlab.experiments.speed.worker import PeerError, Worker
+from mnistbook.ch19_where_the_time_goes.bench.peers import one_by_one, ours, products, scikit, textbook
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.worker import PeerError, Worker
 
 SECTIONS = (hardware, training, subnormal, inference, scaling, startup, accuracy)
 SMALL = Work(sizes=(4, 8, 3), batch=10, count=300)
@@ -265,7 +265,7 @@ def test_a_worker_rests_while_it_is_not_its_turn():
 
 
 FORGETFUL = """
-from mnistlab.experiments.speed.worker import Worker
+from mnistbook.ch19_where_the_time_goes.bench.worker import Worker
 if __name__ == "__main__":
     worker = Worker("matrix products", 1)
     print(worker.process.pid, flush=True)
@@ -343,7 +343,7 @@ def test_the_command_measures_stores_and_does_not_measure_twice(tmp_path, monkey
 
 
 def test_the_table_can_be_stored_and_read(tmp_path):
-    from mnistlab.experiments import results
+    from mnistbook import results
 
     kept = store.Store(tmp_path / "groups.jsonl", {})
     kept.add("a", [{**ROW, "network": "784-300-10", "optimizer": "sgd", "batch": 32, "threads": 1}])

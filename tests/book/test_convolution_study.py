@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import convolution_figures as pictures
-from mnistlab.experiments import keras_convolution as kc
-from mnistlab.experiments.convolution_costs import inference_speed, multiply_adds
-from mnistlab.experiments.studies import convolution as study
+from mnistbook.ch17_convolution import figures as pictures
+from mnistbook.ch17_convolution import study
+from mnistbook.ch17_convolution.costs import inference_speed, multiply_adds
+from mnistbook.projects import keras_convolution as kc
 from mnistlab.interop import from_keras
 
 

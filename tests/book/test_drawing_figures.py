@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
+from mnistbook.ch18_draw_your_own.drawings import KINDS, drawings
+from mnistbook.ch18_draw_your_own.figures import kinds_sheet, measures
 from mnistlab.app.weights import load_digits
-from mnistlab.experiments.drawing_figures import kinds_sheet, measures
-from mnistlab.experiments.drawings import KINDS, drawings
 
 matplotlib.use("agg")
 

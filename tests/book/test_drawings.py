@@ -11,8 +11,8 @@ from hostile import saved
 from PIL import Image
 
 import mnistlab as ml
+from mnistbook.ch18_draw_your_own.drawings import KINDS, WAYS, compare, drawings
 from mnistlab.app.weights import load_digits
-from mnistlab.experiments.drawings import KINDS, WAYS, compare, drawings
 from mnistlab.images import ImageError, from_drawing
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import diagram, figures, metrics, style
-from mnistlab.experiments.source import Source
-from mnistlab.experiments.tables import Table
+from mnistbook.ch02_network import diagram
+from mnistbook.kit import figures, metrics, style
+from mnistbook.kit.source import Source
+from mnistbook.kit.tables import Table
 
 matplotlib.use("agg")
 

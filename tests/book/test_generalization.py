@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import mnistlab as ml
-from mnistlab.experiments import generalization_figures, results, runs, sweep
-from mnistlab.experiments.metrics import mcnemar
-from mnistlab.experiments.paired import compare_answers, paired_difference
-from mnistlab.experiments.power_law import PowerLaw, fit_power_law
-from mnistlab.experiments.runs import Run
-from mnistlab.experiments.studies import generalization as study
+from mnistbook import results
+from mnistbook.ch12_generalization import figures as generalization_figures
+from mnistbook.ch12_generalization import study
+from mnistbook.ch12_generalization.power_law import PowerLaw, fit_power_law
+from mnistbook.kit.comparisons import compare_answers, paired_difference
+from mnistbook.kit.metrics import mcnemar
+from mnistlab.sweeps import run as runs
+from mnistlab.sweeps import runner
+from mnistlab.sweeps.run import Run
 
 # Paired comparisons
 
@@ -138,8 +141,8 @@ def test_training_images_are_those_of_the_run(few_digits):
 
 def test_the_study_stores_runs_curves_and_answers(few_digits, monkeypatch, tmp_path):
     monkeypatch.setattr(study, "all_runs", lambda: [TINY, replace(TINY, seed=1), TINY_TEST, TINY])
-    monkeypatch.setattr(results, "results_folder", lambda: tmp_path)
-    monkeypatch.setattr(sweep, "provenance", lambda: dict.fromkeys(results.COLUMNS, "x"))
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(runner, "provenance", lambda: dict.fromkeys(results.COLUMNS, "x"))
     study.run(tmp_path / "runs", workers=1)
     assert {path.name for path in tmp_path.glob("*.csv")} == {
         "generalization.csv",

@@ -13,7 +13,7 @@ import pytest
 from device_array import fake_cupy
 
 import mnistlab as ml
-from mnistlab.experiments.speed import peers
+from mnistbook.ch19_where_the_time_goes.bench import peers
 
 PROGRAM = Path(ml.__file__).parents[1] / "benchmarks" / "gpu.py"
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.linalg import eigvalsh
 
 import mnistlab as ml
-from mnistlab.experiments import heatmaps, range_test, tuning
-from mnistlab.experiments.runs import Run
-from mnistlab.experiments.studies import hyperparameters as study
+from mnistbook.ch11_hyperparameters import figures as heatmaps
+from mnistbook.ch11_hyperparameters import range_test, study, tuning
+from mnistlab.sweeps.run import Run
 
 NOT_TRAINED = float("nan")
 

@@ -9,10 +9,15 @@ import pandas as pd
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import keras_dense, keras_dense_figures, keras_dense_tables, keras_steps, results, sweep
-from mnistlab.experiments.keras_dense import MODELS, DenseRun, Images, RMSprop
-from mnistlab.experiments.studies import keras_dense as study
+from mnistbook import results
+from mnistbook.ch15_same_network_twice import twins as keras_steps
+from mnistbook.ch16_dense_in_keras import figures as keras_dense_figures
+from mnistbook.ch16_dense_in_keras import study
+from mnistbook.ch16_dense_in_keras import tables as keras_dense_tables
+from mnistbook.projects import keras_dense
+from mnistbook.projects.keras_dense import MODELS, DenseRun, Images, RMSprop
 from mnistlab.interop import keras_models
+from mnistlab.sweeps import runner
 
 FINE = 2.0**-10
 
@@ -140,8 +145,8 @@ def test_the_study_stores_runs_curves_and_answers(few, monkeypatch, tmp_path):
     some = [DenseRun("1k", library, seed, epochs=2) for seed in (0, 1) for library in keras_dense.LIBRARIES]
     monkeypatch.setattr(study, "runs", lambda: some)
     monkeypatch.setattr(study, "ENVIRONMENT", {})
-    monkeypatch.setattr(results, "results_folder", lambda: tmp_path)
-    monkeypatch.setattr(sweep, "provenance", lambda: dict.fromkeys(results.COLUMNS, "x"))
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(runner, "provenance", lambda: dict.fromkeys(results.COLUMNS, "x"))
     study.run(tmp_path / "runs", workers=1)
     runs = results.read(study.NAME, folder=tmp_path)
     curves = results.read_curves(study.NAME, folder=tmp_path)

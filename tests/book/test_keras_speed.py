@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import keras_speed, results
-from mnistlab.experiments.keras_speed import Cost
+from mnistbook import results
+from mnistbook.ch16_dense_in_keras import speed
+from mnistbook.ch16_dense_in_keras.speed import Cost
 
 PROGRAM = Path(ml.__file__).parents[1] / "benchmarks" / "keras_epochs.py"
 
@@ -32,7 +33,7 @@ def test_candidates_take_turns_and_the_first_turn_does_not_count():
         return make
 
     x = np.zeros((100, 4))
-    frame = keras_speed.time_epochs(x, x, [30, 50], {"A": candidate("A"), "B": candidate("B")}, repetitions=2)
+    frame = speed.time_epochs(x, x, [30, 50], {"A": candidate("A"), "B": candidate("B")}, repetitions=2)
     assert turns == [(30, "A"), (30, "B")] * 3 + [(50, "A"), (50, "B")] * 3
     assert list(frame["seconds"]) == [3, 4, 5, 6, 9, 10, 11, 12]
     assert (frame["cpu_seconds"] == 2 * frame["seconds"]).all()
@@ -44,14 +45,14 @@ def test_candidates_take_turns_and_the_first_turn_does_not_count():
 def test_there_must_be_something_to_time(arguments):
     x = np.zeros((4, 784), np.float32)
     with pytest.raises(ValueError, match=r"repetitions|nothing to time"):
-        keras_speed.time_epochs(x, x, **{"batch_sizes": [2], "candidates": {"A": keras_speed.in_mnistlab}} | arguments)
+        speed.time_epochs(x, x, **{"batch_sizes": [2], "candidates": {"A": speed.in_mnistlab}} | arguments)
 
 
-@pytest.mark.parametrize("name", keras_speed.CANDIDATES)
+@pytest.mark.parametrize("name", speed.CANDIDATES)
 def test_each_candidate_trains_and_takes_its_time(name, capfd):
     rng = np.random.default_rng(0)
     x, t = rng.random((64, 784), np.float32), ml.one_hot(rng.integers(0, 10, 64))
-    train = keras_speed.CANDIDATES[name](x, t, 32)
+    train = speed.CANDIDATES[name](x, t, 32)
     for _ in range(2):
         seconds, processor = train()
         assert seconds > 0 and processor > 0
@@ -70,27 +71,27 @@ def times() -> pd.DataFrame:
 
 
 def test_medians_and_quartiles_are_those_of_an_epoch():
-    summary = keras_speed.quartiles(times())
+    summary = speed.quartiles(times())
     first = summary.iloc[0]
     assert (first["batch_size"], first["candidate"]) == (50, "one")
     assert first["median"] == pytest.approx(1200 * 1.5e-3)
     assert first["per_step"] == pytest.approx(1.5e-3)
     assert (summary["low"] <= summary["median"]).all() and (summary["median"] <= summary["high"]).all()
     several = pd.concat([times().assign(threads=1), times().assign(threads=2)])
-    assert len(keras_speed.quartiles(several)) == 12
+    assert len(speed.quartiles(several)) == 12
 
 
 def test_overhead_and_work_are_found_again():
-    costs = keras_speed.fit_costs(keras_speed.quartiles(times()))
+    costs = speed.fit_costs(speed.quartiles(times()))
     assert costs["one"] == pytest.approx((1e-3, 1e-5))
     assert costs["two"] == pytest.approx((2e-3, 3e-5))
     with pytest.raises(ValueError, match="two batch sizes"):
-        keras_speed.fit_costs(keras_speed.quartiles(times()).iloc[:2])
+        speed.fit_costs(speed.quartiles(times()).iloc[:2])
 
 
 def test_the_figure_shows_times_and_lines():
-    summary = keras_speed.quartiles(times())
-    figure = keras_speed.draw_speed(summary, {"one": Cost(1e-3, 1e-5)})
+    summary = speed.quartiles(times())
+    figure = speed.draw_speed(summary, {"one": Cost(1e-3, 1e-5)})
     left, right = figure.axes
     np.testing.assert_allclose(left.lines[0].get_ydata().astype(float), summary["median"][::2])
     np.testing.assert_allclose(right.lines[1].get_ydata(), [1, 3])
@@ -107,6 +108,6 @@ def test_what_is_stored_is_complete():
     turns = speed.groupby(["threads", "batch_size", "candidate"]).size()
     assert turns.min() >= 5
     one = speed[speed["threads"] == 1]
-    assert set(one["candidate"]) == set(keras_speed.CANDIDATES)
+    assert set(one["candidate"]) == set(speed.CANDIDATES)
     assert set(one["batch_size"]) == {32, 64, 128, 256}
     assert (speed[["seconds", "cpu_seconds"]] > 0).all(axis=None)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnistlab.experiments.packed import pack_floats, pack_indices, right_rows, unpack_floats
+from mnistbook.kit.answers import pack_floats, pack_indices, right_rows, unpack_floats
 
 
 def test_indices_of_wrong_answers_come_back_as_rows():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments.playground import Playground, Working, tiny_network
+from mnistbook.ch04_chain_rule.playground import Playground, Working, tiny_network
 
 matplotlib.use("agg")
 

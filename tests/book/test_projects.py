@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import projects
-from mnistlab.experiments.projects import PROJECTS, Data, ProjectRun, train_project
+from mnistbook.projects import networks as projects
+from mnistbook.projects.networks import PROJECTS, Data, ProjectRun, train_project
 from mnistlab.images import deskew
 
 IMAGES = 48

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import robustness
+from mnistbook.ch14_what_it_learnt import robustness
 
 matplotlib.use("agg")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import hidden_units, saliency
+from mnistbook.ch14_what_it_learnt import hidden_units, saliency
 
 matplotlib.use("agg")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import signals
+from mnistbook.ch09_initialization import signals
 
 matplotlib.use("agg")
 

@@ -13,9 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnistlab as ml
+from mnistbook.ch19_where_the_time_goes import (
+    calls,
+    roofline,
+    roofline_figures,
+    step_parts,
+    subnormal_figures,
+    subnormals,
+)
+from mnistbook.ch19_where_the_time_goes.roofline import Machine, Product
 from mnistlab import optimizers
-from mnistlab.experiments import calls, roofline, roofline_figures, step_parts, subnormal_figures, subnormals
-from mnistlab.experiments.roofline import Machine, Product
 from mnistlab.training import train_step
 
 SIZES = st.lists(st.integers(1, 50), min_size=2, max_size=5)

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from mnistlab.experiments import results, stored
+from mnistbook import results
+from mnistbook.ch91_this_build import inventory
 
 
 def test_one_row_a_study_and_place(monkeypatch):
@@ -23,9 +24,9 @@ def test_one_row_a_study_and_place(monkeypatch):
             return frame
         raise FileNotFoundError(name)
 
-    monkeypatch.setattr(stored, "find_studies", lambda: {"kept": None, "never run": None})
+    monkeypatch.setattr(inventory, "find_studies", lambda: {"kept": None, "never run": None})
     monkeypatch.setattr(results, "read", read)
-    table = stored.stored_studies()
+    table = inventory.stored_studies()
     assert table["study"].tolist() == ["kept", "kept"]
     assert table["runs"].tolist() == [2, 1] and table["hours"].tolist() == [1, 1]
     assert table["seeds"].tolist() == ["0 to 2", "1"] and table["commit"].tolist() == ["x", "y-dirty"]
@@ -33,8 +34,8 @@ def test_one_row_a_study_and_place(monkeypatch):
 
 def test_every_stored_file_is_in_the_list():
     """A study whose module was renamed would vanish from the page without a word."""
-    folder = results.results_folder()
+    folder = results.FOLDER
     names = {path.stem.removesuffix("_curves") for path in folder.glob("*.csv")}
-    studies = set(stored.stored_studies().get("study", ()))
+    studies = set(inventory.stored_studies().get("study", ()))
     timings = {"bench", "keras_speed"}  # of benchmarks, which are no studies
     assert {name for name in names if not any(name.startswith(study) for study in studies)} <= timings

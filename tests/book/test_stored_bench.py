@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnistlab.experiments import results
-from mnistlab.experiments.speed import figures, peers, tables
-from mnistlab.experiments.speed.training import BATCHES
+from mnistbook import results
+from mnistbook.ch19_where_the_time_goes.bench import figures, peers, tables
+from mnistbook.ch19_where_the_time_goes.bench.training import BATCHES
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SOME_MOMENTUM = [name for name in peers.PEERS if name not in peers.PLAIN]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import surface
+from mnistbook.ch08_optimizers import surface
 
 matplotlib.use("agg")
 

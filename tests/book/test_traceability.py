@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import traceability
-from mnistlab.experiments.traceability import MissingLink, rules, trace
+from mnistbook.ch90_traceability import traceability
+from mnistbook.ch90_traceability.traceability import MissingLink, rules, trace
 from mnistlab.symbolic import cases, lemmas, updates
 from mnistlab.symbolic.prove import prove_gradients
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

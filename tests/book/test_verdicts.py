@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from mnistlab.experiments import verdicts
-from mnistlab.experiments.published import ACCURACY, PublishedAccuracy
+from mnistbook.projects import verdicts
+from mnistbook.projects.published import ACCURACY, PublishedAccuracy
 
 
 def made_up(accuracy):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import wrong_gradients as wrong
+from mnistbook.ch07_checking_gradients import wrong_gradients as wrong
 from mnistlab.symbolic.prove import prove_gradients
 
 RIGHT, *MISTAKES = wrong.GALLERY

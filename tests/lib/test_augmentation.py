@@ -360,7 +360,7 @@ def test_what_cannot_be_called_is_refused(data, wrong):
 
 def test_pictures_show_what_they_say(digits):
     pytest.importorskip("matplotlib").use("Agg")
-    from mnistlab.experiments.distortions import displacement_fields, distorted_digits
+    from mnistbook.ch13_augmentation.distortions import displacement_fields, distorted_digits
 
     panels = distorted_digits(digits[:3]).axes
     assert [axes.get_ylabel() for axes in panels[::3]] == ["original", "deskewed", "affine", "elastic", "both"]

@@ -15,7 +15,7 @@ import mnistlab as ml
 from mnistlab.cli import app
 from mnistlab.interop.files import read_metadata
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 runner = CliRunner()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import mnistlab
 
-ROOMS = {f"mnistlab.{room}" for room in ("app", "cli", "experiments", "interop", "symbolic")}
+ROOMS = {f"mnistlab.{room}" for room in ("app", "cli", "interop", "sweeps", "symbolic")}
 THEIRS = {"PIL", "fastapi", "gradio", "joblib", "matplotlib", "pandas", "pooch", "safetensors", "sklearn", "typer"}
 HEAVY = {*ROOMS, *THEIRS, "keras", "scipy", "sympy", "tensorflow"}
 

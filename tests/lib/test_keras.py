@@ -18,7 +18,8 @@ from keras import layers as kl
 from strategies import networks
 
 import mnistlab as ml
-from mnistlab.experiments import keras_steps
+from mnistbook.ch15_same_network_twice import twins as keras_steps
+from mnistbook.kit.adam_as_keras import AdamAsKeras
 from mnistlab.interop import from_keras, keras_models, load_keras, save_keras, to_keras
 
 TOLERANCE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
@@ -286,7 +287,7 @@ PAIRS = {
         lambda: keras.optimizers.SGD(0.0625, 0.875, nesterov=True),
     ),
     "adam": (
-        lambda: keras_steps.AdamAsKeras(FINE, 0.875, 1 - FINE, epsilon=1e-4),
+        lambda: AdamAsKeras(FINE, 0.875, 1 - FINE, epsilon=1e-4),
         lambda: keras.optimizers.Adam(FINE, 0.875, 1 - FINE, epsilon=1e-4),
     ),
 }

@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 import mnistlab as ml
-from mnistlab.experiments import wrong_gradients as wrong
+from mnistbook.ch07_checking_gradients import wrong_gradients as wrong
 from mnistlab.symbolic import cases, updates
 from mnistlab.symbolic.array import SymbolicArray, is_shift, symbols
 from mnistlab.symbolic.prove import ProofFailed, is_zero, prove_gradients, prove_jacobian, symbolic_parameters

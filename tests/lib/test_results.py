@@ -1,24 +1,17 @@
-"""Stored results: what is written, where it comes from, where it is found, and whether it comes out again."""
+"""Stored results: what is written, where it comes from, and whether it comes out again."""
 
-import os
 import subprocess
-import sys
-import types
-import zipfile
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import mnistlab
-from mnistlab.experiments import provenance as provenance_module
-from mnistlab.experiments import results, studies
-from mnistlab.experiments.provenance import COLUMNS, provenance
-from mnistlab.experiments.runs import Run
+from mnistlab.sweeps import provenance as provenance_module
+from mnistlab.sweeps import results
+from mnistlab.sweeps.provenance import COLUMNS, provenance
+from mnistlab.sweeps.run import Run
 
-ROOT = Path(__file__).resolve().parent.parent
 CLEAN = dict.fromkeys(COLUMNS, "x") | {"commit": "0123456789ab", "cores": 2}
 
 
@@ -129,11 +122,14 @@ def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):
     git(tmp_path, "commit", "-qm", "one")
     head = git(tmp_path, "rev-parse", "HEAD")
     (tmp_path / "README.md").write_text("other\n")
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "a.csv").write_text("1\n")
+    stored = tmp_path / "mnistbook" / "results"
+    stored.mkdir(parents=True)
+    (stored / "a.csv").write_text("1\n")
     assert fresh()["commit"] == head[:12]  # neither pages nor results compute anything
-    (package / "new.py").write_text("text\n")
-    assert fresh()["commit"] == f"{head[:12]}-dirty"
+    for folder in (package, stored.parent):
+        (folder / "new.py").write_text("text\n")
+        assert fresh()["commit"] == f"{head[:12]}-dirty"
+        (folder / "new.py").unlink()
     monkeypatch.setenv("PATH", "")
     assert fresh()["commit"] == "unknown"
     (tmp_path / "pyproject.toml").unlink()
@@ -182,115 +178,3 @@ def test_a_spot_check_that_fails_says_which_run_and_what(tmp_path):
         results.spot_check(stored, again[:0], ["loss"], 1)
     with pytest.raises(ValueError, match="not one a key and epoch"):
         results.spot_check(pd.concat([stored, stored]), again, ["loss"], 1)
-
-
-# Where it is found
-
-
-def test_what_is_not_there_is_said_with_the_places():
-    with pytest.raises(FileNotFoundError, match=r"results.absent\.csv: 'make experiments'"):
-        results.read("absent")
-
-
-def test_stored_files_are_small_and_have_provenance():
-    for path in (ROOT / "results").glob("*.csv"):
-        assert path.stat().st_size <= results.LARGEST, path.name
-        if not path.stem.endswith("_curves"):
-            assert set(COLUMNS) <= set(results.read(path.stem).columns), path.name
-
-
-def test_a_wheel_alone_brings_the_results(tmp_path):
-    if find_spec("setuptools") is None or find_spec("pip") is None:
-        pytest.skip("needs setuptools and pip in this environment, to build without a network")
-    source = tmp_path / "source"
-    for file in (*ROOT.joinpath("mnistlab").rglob("*.py"), *map(ROOT.joinpath, ("pyproject.toml", "README.md"))):
-        copy = source / file.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(file.read_bytes())
-    (source / "LICENSE").write_bytes((ROOT / "LICENSE").read_bytes())
-    (source / "results").mkdir()
-    (source / "results" / "tiny.csv").write_text("key,commit,value\na,0012,1.5\n")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
-    wheel = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(tmp_path), str(source)]
-    subprocess.run([*pip, *wheel], check=True)
-    (path,) = tmp_path.glob("*.whl")
-    assert any(name.endswith("share/mnistlab/results/tiny.csv") for name in zipfile.ZipFile(path).namelist())
-    code = (
-        "import mnistlab, sys\n"
-        "from mnistlab.experiments import results\n"
-        "assert mnistlab.__file__.startswith(sys.argv[1]), mnistlab.__file__\n"
-        "(row,) = results.read('tiny').to_dict('records')\n"
-        "print(row['key'], row['commit'], row['value'], results.provenance()['commit'])"
-    )
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    for scheme in ("--prefix", "--target"):
-        target = tmp_path / scheme.strip("-")
-        install = ["install", "--no-deps", "--no-index", "--ignore-installed", "--no-compile", scheme, str(target)]
-        subprocess.run([*pip, *install, str(path)], check=True, stderr=subprocess.DEVNULL)
-        site = target if scheme == "--target" else next(target.glob("l*/**/site-packages"))
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        environment |= {"PYTHONPATH": str(site)}
-        shown = subprocess.run(
-            [sys.executable, "-c", code, str(target)],
-            cwd=empty,
-            env=environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        assert shown.stdout.split() == ["a", "0012", "1.5", "unknown"], scheme
-
-
-# Studies
-
-
-@pytest.fixture
-def two_studies(monkeypatch, tmp_path):
-    """Studies named good and bad in place of the real ones; what good was called with."""
-    calls = []
-
-    def fail(folder, workers=None):
-        raise ArithmeticError("nothing works")
-
-    good = types.SimpleNamespace(
-        NAME="good", DESCRIPTION="works", run=lambda folder, workers: calls.append((folder, workers))
-    )
-    bad = types.SimpleNamespace(NAME="bad", DESCRIPTION="fails", run=fail)
-    monkeypatch.setattr(studies, "find_studies", lambda: {"bad": bad, "good": good})
-    return calls
-
-
-def test_all_studies_run_though_one_fails(two_studies):
-    failed = studies.run_studies([], workers=3)
-    assert list(failed) == ["bad"] and str(failed["bad"]) == "nothing works"
-    assert two_studies == [(ROOT / "_build" / "experiments" / "good", 3)]
-    assert studies.run_studies(["good"]) == {} and len(two_studies) == 2
-    with pytest.raises(ValueError, match="no study best: choose among bad, good"):
-        studies.run_studies(["good", "best"])
-    assert len(two_studies) == 2
-
-
-def test_every_study_is_whole():
-    for name, study in studies.find_studies().items():
-        assert name.isidentifier() and len(study.DESCRIPTION.splitlines()) == 1 and callable(study.run)
-    done = subprocess.run(["git", "check-ignore", studies.runs_folder("x")], cwd=ROOT, capture_output=True)
-    assert done.returncode in (0, 128)  # 128: this checkout is no repository
-
-
-def test_the_command_lists_runs_and_fails(two_studies, monkeypatch, capsys):
-    from mnistlab.experiments.studies import __main__ as command
-
-    monkeypatch.setattr(command, "find_studies", studies.find_studies)
-    monkeypatch.setattr(command, "run_studies", studies.run_studies)
-    monkeypatch.setattr(sys, "argv", ["studies", "--list"])
-    assert command.main() == 0 and capsys.readouterr().out.split() == ["bad", "fails", "good", "works"]
-    monkeypatch.setattr(sys, "argv", ["studies", "good", "--workers", "2"])
-    assert command.main() == 0 and two_studies[-1][1] == 2
-    assert "commit" in capsys.readouterr().out
-    monkeypatch.setattr(sys, "argv", ["studies"])
-    assert command.main() == 1 and "nothing works" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["studies", "none"])
-    with pytest.raises(SystemExit):
-        command.main()
-    assert "choose among bad, good" in capsys.readouterr().err

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnistlab as ml
-from mnistlab.experiments import runs
-from mnistlab.experiments.runs import Run, train
+from mnistlab.sweeps import run as runs
+from mnistlab.sweeps.run import Run, train
 
 SMALL = Run(hidden=(12,), epochs=4, batch_size=32, validation=100)
 

@@ -18,14 +18,14 @@ from sweep_tasks import Job, jobs, work
 from typer.testing import CliRunner
 
 from mnistlab.cli import app
-from mnistlab.experiments import distributions
-from mnistlab.experiments.ranking import ranking, ranking_text
-from mnistlab.experiments.records import decode, encode
-from mnistlab.experiments.runs import Run
-from mnistlab.experiments.sweep import SweepError, SweepFailed, _Line, grid, random_search, sweep, with_seeds
-from mnistlab.experiments.sweep_file import SweepFileError, read_sweep_file
+from mnistlab.sweeps import distributions
+from mnistlab.sweeps.ranking import ranking, ranking_text
+from mnistlab.sweeps.records import decode, encode
+from mnistlab.sweeps.run import Run
+from mnistlab.sweeps.runner import SweepError, SweepFailed, _Line, grid, random_search, sweep, with_seeds
+from mnistlab.sweeps.sweep_file import SweepFileError, read_sweep_file
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TASKS = Path(sweep_tasks.__file__)
 PATIENCE = 60
 """Seconds after which something that is waited for is taken to have failed."""
@@ -239,7 +239,7 @@ def test_the_line_counts_and_guesses_and_is_silent_without_a_terminal(tmp_path, 
     sweep(jobs(log, 2), tmp_path / "shown", task=work, workers=1, progress=True)
     assert "0 of 2 runs" in capsys.readouterr().err
     clock = iter([0.0, 100.0, 100.0, 110.0, 110.0])
-    monkeypatch.setattr("mnistlab.experiments.sweep.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("mnistlab.sweeps.runner.time.monotonic", lambda: next(clock))
     line = _Line(total=24, done=20, show=False)  # 20 were there before: they say nothing about the time
     line.step(failed=1)
     assert line.text() == "21 of 24 runs, 1 failed, 5 min left, 2 min so far"
@@ -449,7 +449,7 @@ def test_the_command_without_the_extra_says_what_to_install():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == "mnistlab: sweeps need pandas: pip install 'mnistlab[experiments]'\n"
+    assert done.stderr == "mnistlab: sweeps need pandas: pip install 'mnistlab[sweeps]'\n"
 
 
 def test_the_best_come_first_and_the_diverged_last():

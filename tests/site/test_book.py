@@ -9,7 +9,7 @@ import pytest
 import yaml
 from docutils import nodes
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "book" / "extensions"), str(ROOT / "tools")]
 
 import latex  # noqa: E402

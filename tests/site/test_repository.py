@@ -4,18 +4,19 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from closure import closure
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mnistlab.experiments import results
+from mnistbook import results
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import debian  # noqa: E402
@@ -102,19 +103,6 @@ def test_constraints_are_exact_versions_without_addresses():
     names = {canonicalize_name(line.partition("==")[0]) for line in pinned}
     asked = {canonicalize_name(name) for name in closure(PROJECT["name"], {"dev"})} - {PROJECT["name"]}
     assert asked <= names
-
-
-def closure(name, extras, seen=None):
-    """Return the installed packages that a package needs with those extras, itself included."""
-    seen = set() if seen is None else seen
-    key = (canonicalize_name(name), frozenset(extras))
-    if key not in seen:
-        seen.add(key)
-        for line in requires(name) or ():
-            needed = Requirement(line)
-            if not needed.marker or any(needed.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
-                closure(needed.name, needed.extras, seen)
-    return {name for name, _ in seen}
 
 
 # What the repository holds.
@@ -259,7 +247,7 @@ def good(tmp_path):
     "code, needed",
     [
         ("from mnistlab.interop import (\n    import_keras,\n)", True),
-        ("from mnistlab.experiments import keras_steps, style", True),
+        ("from mnistbook.kit import style", True),
         ("import keras", True),
         ("from tensorflow import data", True),
         ("print('a text about Keras and keras')", False),

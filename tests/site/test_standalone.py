@@ -9,9 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mnistlab.experiments import results
-
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import standalone  # noqa: E402
@@ -44,13 +42,11 @@ def held(wheel):
         return {name for name in archive.namelist() if ".dist-info/" not in name}
 
 
-def test_the_wheel_holds_every_file_of_the_package_and_every_stored_result(copy, wheel):
-    package = {path.relative_to(copy).as_posix() for path in (copy / NAME).rglob("*") if path.is_file()}
-    assert {path.rpartition(".")[2] for path in package} > {"py", "js", "css", "safetensors"}
-    (data,) = {name.split("/")[0] for name in held(wheel) if ".data/" in name}
-    stored = {f"{data}/data/{results.SHARE.as_posix()}/{path.name}" for path in (copy / "results").glob("*.csv")}
-    assert stored
-    assert held(wheel) == package | stored
+def test_the_wheel_holds_every_file_of_both_packages_stored_results_included(copy, wheel):
+    folders = [copy / NAME, copy / "mnistbook"]
+    packages = {path.relative_to(copy).as_posix() for top in folders for path in top.rglob("*") if path.is_file()}
+    assert {path.rpartition(".")[2] for path in packages} > {"csv", "css", "js", "py", "safetensors"}
+    assert held(wheel) == packages
 
 
 def test_a_wheel_made_from_the_source_distribution_holds_the_same(copy, wheel, tmp_path):

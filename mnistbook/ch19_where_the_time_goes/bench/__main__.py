@@ -1,9 +1,8 @@
-"""Measure mnistlab beside its peers, print the table, and store it in results/bench.csv.
+"""Measure mnistlab beside its peers, print the table, and store it in ``mnistbook/results/bench.csv``: ``make bench``.
 
-python -m mnistlab.experiments.speed           everything, about 35 minutes on two quiet cores; a cut run goes on
-python -m mnistlab.experiments.speed --short   few repetitions of little, some minutes; printed, not stored
-python -m mnistlab.experiments.speed SECTION   one or more of: hardware training subnormal inference scaling startup
-                                               accuracy
+bench           everything, about 35 minutes on two quiet cores; a cut run goes on
+bench --short   few repetitions of little, some minutes; printed, not stored
+bench SECTION   one or more of: hardware training subnormal inference scaling startup accuracy
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from importlib import import_module
 from math import nan
 from pathlib import Path
 
-from mnistlab.experiments import results
-from mnistlab.experiments.provenance import provenance
-from mnistlab.experiments.speed import report
-from mnistlab.experiments.speed.measure import Crew
-from mnistlab.experiments.speed.peers import OVERRIDES, missing
-from mnistlab.experiments.speed.store import Store
-from mnistlab.experiments.studies import runs_folder
+from mnistbook import results
+from mnistbook.ch19_where_the_time_goes.bench import report
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew
+from mnistbook.ch19_where_the_time_goes.bench.peers import OVERRIDES, missing
+from mnistbook.ch19_where_the_time_goes.bench.store import Store
+from mnistbook.studies import runs_folder
+from mnistlab.sweeps.provenance import provenance
 
 SECTIONS = ("hardware", "training", "subnormal", "inference", "scaling", "startup", "accuracy")
 
@@ -30,7 +29,7 @@ SECTIONS = ("hardware", "training", "subnormal", "inference", "scaling", "startu
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m mnistlab.experiments.speed",
+        prog="python -m mnistbook.ch19_where_the_time_goes.bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,7 +51,7 @@ def main(arguments: list[str]) -> int:
     store, begin = Store(path, settings, options.keep_environment), time.perf_counter()
     with closing(Crew(options.keep_environment)) as crew:
         for name in options.sections or SECTIONS:
-            for group, run in import_module(f"mnistlab.experiments.speed.{name}").groups(options.short):
+            for group, run in import_module(f"mnistbook.ch19_where_the_time_goes.bench.{name}").groups(options.short):
                 if group not in store.groups:
                     store.add(group, run(crew))
                     print(f"{time.perf_counter() - begin:6.0f} s  {group}", flush=True)

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 
-from mnistlab.experiments.speed.measure import Crew, row
-from mnistlab.experiments.speed.peers import OURS, installed
-from mnistlab.experiments.speed.training import about
-from mnistlab.experiments.speed.work import Work
-from mnistlab.experiments.speed.worker import Worker
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.peers import OURS, installed
+from mnistbook.ch19_where_the_time_goes.bench.training import about
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.worker import Worker
 
 __all__ = ["groups"]
 

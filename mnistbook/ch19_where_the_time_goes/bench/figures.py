@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mnistlab.experiments.speed.peers import BOUND, PEERS, PLAIN
-from mnistlab.experiments.speed.tables import line
-from mnistlab.experiments.style import COLOURS, GREY, plain_log
+from mnistbook.ch19_where_the_time_goes.bench.peers import BOUND, PEERS, PLAIN
+from mnistbook.ch19_where_the_time_goes.bench.tables import line
+from mnistbook.kit.style import COLOURS, GREY, plain_log
 
 __all__ = ["draw_epochs", "draw_scaling"]
 
@@ -32,7 +32,7 @@ def draw_epochs(rows: pd.DataFrame) -> Figure:
     Parameters
     ----------
     rows
-        Of ``results/bench.csv``.
+        Of ``bench.csv``.
     """
     chosen = (rows["section"] == "training") & (rows["optimizer"] == "sgd") & (rows["batch"] > 1)
     numbers = sorted(rows.loc[chosen, "threads"].unique())
@@ -63,7 +63,7 @@ def draw_scaling(rows: pd.DataFrame) -> Figure:
     Parameters
     ----------
     rows
-        Of ``results/bench.csv``.
+        Of ``bench.csv``.
     """
     part = rows[rows["section"] == "scaling"]
     variables = list(dict.fromkeys(part["variable"]))

@@ -10,14 +10,14 @@ from functools import partial
 
 import numpy as np
 
-from mnistlab.experiments.speed.measure import Crew, row
-from mnistlab.experiments.speed.peers import environment
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.peers import environment
 
 __all__ = ["groups"]
 
 PROGRAM = """
 import sys
-from mnistlab.experiments.roofline import measure_machine
+from mnistbook.ch19_where_the_time_goes.roofline import measure_machine
 for _ in range(int(sys.argv[1])):
     print(*measure_machine(1))
 """

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mnistlab.experiments.speed.measure import Crew, row
-from mnistlab.experiments.speed.peers import OURS, PEERS, installed
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.peers import OURS, PEERS, installed
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
 __all__ = ["groups"]
 

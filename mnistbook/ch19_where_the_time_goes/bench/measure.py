@@ -9,9 +9,9 @@ from time import perf_counter
 
 import numpy as np
 
-from mnistlab.experiments.speed.peers import OURS, installed
-from mnistlab.experiments.speed.work import Work
-from mnistlab.experiments.speed.worker import Times, Worker
+from mnistbook.ch19_where_the_time_goes.bench.peers import OURS, installed
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.worker import Times, Worker
 
 __all__ = ["Crew", "epochs", "row", "rows"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mnistlab.experiments.speed.peers import BOUND, OURS
-from mnistlab.experiments.speed.startup import BEYOND
+from mnistbook.ch19_where_the_time_goes.bench.peers import BOUND, OURS
+from mnistbook.ch19_where_the_time_goes.bench.startup import BEYOND
 
 __all__ = ["text", "verdicts"]
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from functools import partial
 
-from mnistlab.experiments.speed.measure import Crew, epochs, rows
-from mnistlab.experiments.speed.peers import BOUND, OURS
-from mnistlab.experiments.speed.training import about
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, epochs, rows
+from mnistbook.ch19_where_the_time_goes.bench.peers import BOUND, OURS
+from mnistbook.ch19_where_the_time_goes.bench.training import about
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
 __all__ = ["groups"]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mnistlab.experiments.speed.measure import Crew, row
-from mnistlab.experiments.speed.peers import environment
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.peers import environment
 
 __all__ = ["BEYOND", "groups"]
 

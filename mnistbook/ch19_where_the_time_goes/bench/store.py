@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnistlab.experiments.provenance import provenance
-from mnistlab.experiments.speed.peers import environment
+from mnistbook.ch19_where_the_time_goes.bench.peers import environment
+from mnistlab.sweeps.provenance import provenance
 
 __all__ = ["COLUMNS", "Store", "versions"]
 

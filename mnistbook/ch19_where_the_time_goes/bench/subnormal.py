@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mnistlab.experiments.speed.measure import Crew, row
-from mnistlab.experiments.speed.peers import PEERS, PLAIN, installed
-from mnistlab.experiments.speed.training import about
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.peers import PEERS, PLAIN, installed
+from mnistbook.ch19_where_the_time_goes.bench.training import about
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
 __all__ = ["EPOCHS", "groups"]
 

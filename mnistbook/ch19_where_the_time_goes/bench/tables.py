@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mnistlab.experiments.speed.peers import PEERS
-from mnistlab.experiments.speed.report import verdicts
+from mnistbook.ch19_where_the_time_goes.bench.peers import PEERS
+from mnistbook.ch19_where_the_time_goes.bench.report import verdicts
 
 __all__ = [
     "accuracy",
@@ -31,7 +31,7 @@ def epochs(rows: pd.DataFrame, threads: int = 1) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        Of ``results/bench.csv``, as :func:`mnistlab.experiments.results.read` returns them, or a piece of them.
+        Of ``bench.csv``, as :func:`mnistbook.results.read` returns them, or a piece of them.
     threads
         With how many.
     """

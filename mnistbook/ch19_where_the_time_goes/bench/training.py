@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from mnistlab.experiments.speed.measure import Crew, epochs, rows
-from mnistlab.experiments.speed.peers import ONE_BY_ONE, OURS, PEERS
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, epochs, rows
+from mnistbook.ch19_where_the_time_goes.bench.peers import ONE_BY_ONE, OURS, PEERS
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
 __all__ = ["about", "compare", "groups"]
 

@@ -20,10 +20,10 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from mnistlab.experiments.speed import peers
-from mnistlab.experiments.speed.peers import Classify, Velocities
-from mnistlab.experiments.speed.work import Work, images, labels, samples
-from mnistlab.experiments.subnormals import share_subnormal
+from mnistbook.ch19_where_the_time_goes.bench import peers
+from mnistbook.ch19_where_the_time_goes.bench.peers import Classify, Velocities
+from mnistbook.ch19_where_the_time_goes.bench.work import Work, images, labels, samples
+from mnistbook.ch19_where_the_time_goes.subnormals import share_subnormal
 
 __all__ = ["PeerError", "Times", "Worker"]
 

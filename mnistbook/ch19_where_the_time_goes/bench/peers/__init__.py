@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
 __all__ = ["BOUND", "ONE_BY_ONE", "OURS", "PEERS", "PLAIN", "Peer", "installed", "missing"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistlab.interop.keras_models import import_keras
 
 NEVER = 10**6

@@ -8,8 +8,8 @@ from contextlib import suppress
 import numpy as np
 
 import mnistlab as ml
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistlab.devices import to_host
-from mnistlab.experiments.speed.work import Work
 
 NEVER = 10**6
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnistlab.experiments.roofline import multiply, product_arrays
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
+from mnistbook.ch19_where_the_time_goes.roofline import multiply, product_arrays
 
 
 def start(variant: str, threads: int) -> None:

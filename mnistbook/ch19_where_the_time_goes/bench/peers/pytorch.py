@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
 torch = None
 fused = False

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from mnistlab.experiments.speed.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
 
 def start(variant: str, threads: int) -> None:

@@ -22,10 +22,10 @@ import pandas as pd
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from mnistlab.checks import check_positive, check_seed
-from mnistlab.experiments.distributions import Distribution, draw
-from mnistlab.experiments.provenance import provenance
-from mnistlab.experiments.records import DamagedRecord, decode, encode, read_record, write_record
-from mnistlab.experiments.runs import train_run
+from mnistlab.sweeps.distributions import Distribution, draw
+from mnistlab.sweeps.provenance import provenance
+from mnistlab.sweeps.records import DamagedRecord, decode, encode, read_record, write_record
+from mnistlab.sweeps.run import train_run
 
 __all__ = ["Configuration", "SweepError", "SweepFailed", "grid", "random_search", "sweep", "with_seeds"]
 
@@ -34,7 +34,7 @@ WAIT_FOR_WORKERS = 60
 
 
 class Configuration(Protocol):
-    """A frozen dataclass with a key, as :class:`~mnistlab.experiments.runs.Run` is one."""
+    """A frozen dataclass with a key, as :class:`~mnistlab.sweeps.run.Run` is one."""
 
     @property
     def key(self) -> str:
@@ -47,7 +47,7 @@ Task = Callable[[Any], pd.DataFrame]
 def grid(base: Configuration, **lists: Iterable[object]) -> list[Configuration]:
     """Return ``base`` with every combination of the listed values; the last field varies fastest.
 
-    >>> from mnistlab.experiments.runs import Run
+    >>> from mnistlab.sweeps.run import Run
     >>> [run.name for run in grid(Run(), hidden=[100, 200], seed=[0, 1])]  # doctest: +NORMALIZE_WHITESPACE
     ['784-100-10 sgd 0.1 seed 0', '784-100-10 sgd 0.1 seed 1',
      '784-200-10 sgd 0.1 seed 0', '784-200-10 sgd 0.1 seed 1']
@@ -76,7 +76,7 @@ def random_search(
     seed
         Of the draws. Each field has its own stream, which does not change when another field is added.
     **distributions
-        For each field a distribution of :mod:`mnistlab.experiments.distributions`, or a list to choose from.
+        For each field a distribution of :mod:`mnistlab.sweeps.distributions`, or a list to choose from.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def sweep(
     -------
     pandas.DataFrame
         The tasks' frames one after another, in the order of ``runs``, with ``key`` first where the task does not give
-        it, and with the columns of :func:`~mnistlab.experiments.provenance.provenance` as they were when the run was
+        it, and with the columns of :func:`~mnistlab.sweeps.provenance.provenance` as they were when the run was
         done.
 
     Raises

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import mnistlab as ml
-from mnistlab.experiments import backprop
-from mnistlab.experiments.calls import logged
+from mnistbook.ch06_matrix_form import cost
+from mnistbook.ch06_matrix_form.flow import flow
+from mnistbook.ch07_checking_gradients.error_curves import error_curves
+from mnistbook.ch19_where_the_time_goes.calls import logged
 
 matplotlib.use("agg")
 
@@ -30,7 +32,7 @@ def test_the_count_is_that_of_the_code(sizes, samples):
     calls.clear()
     network.backward(logged(np.ones_like(y), calls))
     counted.append(multiplications(calls))
-    expected = backprop.multiplications(sizes)
+    expected = cost.multiplications(sizes)
     assert counted == [samples * expected["forward"], samples * expected["backward"]]
     assert expected["forward mode"] == network.parameters.size * expected["forward"]
     assert expected["finite differences"] == 2 * expected["forward mode"]
@@ -46,20 +48,20 @@ def test_the_median_is_that_of_the_calls_after_the_warm_up(monkeypatch):
         if len(calls) > 3:
             clock[0] += next(durations)
 
-    monkeypatch.setattr(backprop, "perf_counter", lambda: clock[0])
-    assert backprop.median_seconds(work, 3) == 2
+    monkeypatch.setattr(cost, "perf_counter", lambda: clock[0])
+    assert cost.median_seconds(work, 3) == 2
     assert len(calls) == 6
 
 
 def test_the_flow_names_every_value_and_its_derivative():
-    (axes,) = backprop.flow().axes
+    (axes,) = flow().axes
     drawn = {text.get_text() for text in axes.texts}
     assert {"$x$", "$z$", "$h$", r"$\theta$", "$W^{(1)}$", "$dW^{(1)}$", "$W^{(2)}$", "$dW^{(2)}$"} <= drawn
 
 
 def test_each_curve_and_each_optimum_is_drawn_in_one_colour():
     steps = np.array([1e-3, 1e-2, 1e-1])
-    figure = backprop.error_curves(steps, {"a": steps, "b": 2 * steps}, {"b": 0.01})
+    figure = error_curves(steps, {"a": steps, "b": 2 * steps}, {"b": 0.01})
     curve_a, curve_b, optimum, *_ = figure.axes[0].lines
     assert curve_a.get_label() == "a" and curve_b.get_ydata() == pytest.approx(2 * steps)
     assert optimum.get_xdata() == [0.01, 0.01]
