@@ -47,6 +47,8 @@ Task = Callable[[Any], pd.DataFrame]
 def grid(base: Configuration, **lists: Iterable[object]) -> list[Configuration]:
     """Return ``base`` with every combination of the listed values; the last field varies fastest.
 
+    scikit-learn's ``ParameterGrid`` would sort the fields by their names.
+
     >>> from mnistlab.sweeps.run import Run
     >>> [run.name for run in grid(Run(), hidden=[100, 200], seed=[0, 1])]  # doctest: +NORMALIZE_WHITESPACE
     ['784-100-10 sgd 0.1 seed 0', '784-100-10 sgd 0.1 seed 1',
@@ -76,7 +78,8 @@ def random_search(
     seed
         Of the draws. Each field has its own stream, which does not change when another field is added.
     **distributions
-        For each field a distribution of :mod:`mnistlab.sweeps.distributions`, or a list to choose from.
+        For each field a distribution of :mod:`scipy.stats` or :mod:`mnistlab.sweeps.distributions`, or a list to
+        choose from.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.linalg import eigvalsh
 
 import mnistlab as ml
+from mnistbook import results
 from mnistbook.ch11_hyperparameters import figures as heatmaps
 from mnistbook.ch11_hyperparameters import range_test, study, tuning
 from mnistlab.sweeps.run import Run
@@ -80,6 +81,11 @@ def test_no_setting_is_best_if_all_diverged():
 def test_a_missing_run_is_named():
     with pytest.raises(KeyError, match="1 of 2 runs are missing"):
         study.select(rows_of([Run()], lambda run: 0.9), [Run(), Run(seed=7)])
+
+
+def test_every_run_of_the_first_round_is_stored():
+    for runs in study.first_round().values():
+        assert len(study.select(results.read(study.NAME), runs)) == len(runs)
 
 
 def test_the_second_round_trains_the_best_of_each_part_for_longer(first):

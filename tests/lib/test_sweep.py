@@ -66,28 +66,26 @@ def test_a_grid_has_every_combination_and_the_last_field_varies_fastest():
 
 
 def test_a_random_search_is_the_same_for_a_seed_and_grows_at_its_end():
-    some = {"learning_rate": distributions.LogUniform(1e-3, 1), "hidden": distributions.LogIntegers(8, 512)}
+    some = {"learning_rate": distributions.log_uniform(1e-3, 1), "hidden": distributions.log_integers(8, 512)}
     runs = random_search(Run(), 20, 0, **some, activation=["relu", "tanh"])
     assert runs[:5] == random_search(Run(), 5, 0, **some, activation=["relu", "tanh"])
     assert runs != random_search(Run(), 20, 1, **some, activation=["relu", "tanh"])
     without = random_search(Run(), 20, 0, **some)
     assert [run.learning_rate for run in without] == [run.learning_rate for run in runs]
     assert len({run.key for run in runs}) == 20
-    same = distributions.Uniform(0, 0.9)
+    same = distributions.uniform(0, 0.9)
     twins = random_search(Run(), 20, 0, dropout=same, input_dropout=same)
     assert all(run.dropout != run.input_dropout for run in twins)
 
 
-@pytest.mark.parametrize("kind", ["Uniform", "LogUniform", "Integers", "LogIntegers"])
+@pytest.mark.parametrize("kind", ["uniform", "log_uniform", "integers", "log_integers"])
 def test_distributions_stay_between_their_ends_and_reach_them(kind):
-    distribution = getattr(distributions, kind)(2, 9)
-    rng = np.random.default_rng(0)
-    drawn = np.array([distribution.draw(rng) for _ in range(2000)])
+    drawn = np.array(distributions.draw("hidden", getattr(distributions, kind)(2, 9), 2000, 0))
     assert drawn.min() >= 2 and drawn.max() <= 9
     # Half of a logarithmic distribution lies below the geometric mean, half of a plain one below the arithmetic mean.
-    middle = np.sqrt(18) if kind.startswith("Log") else 5.5
+    middle = np.sqrt(18) if kind.startswith("log") else 5.5
     assert np.mean(drawn < middle) == pytest.approx(0.5, abs=0.05)
-    if kind.endswith("Integers"):
+    if kind.endswith("integers"):
         assert set(drawn) == set(range(2, 10))
     else:
         assert all(float(f"{value:.3g}") == value for value in drawn)
@@ -105,10 +103,10 @@ def test_distributions_stay_between_their_ends_and_reach_them(kind):
         (lambda: random_search(Run(), 1, -1, dropout=[0.1]), ValueError, "seed must be"),
         (lambda: random_search(Run(), 1, 0, dropout=0.1), TypeError, "needs a distribution"),
         (lambda: random_search(Run(), 1, 0, dropout=[]), ValueError, "a choice needs"),
-        (lambda: distributions.Uniform(1, 1), ValueError, "below the upper end"),
-        (lambda: distributions.LogUniform(0, 1), ValueError, "positive"),
-        (lambda: distributions.Integers(1, 2.5), TypeError, "integers"),
-        (lambda: distributions.Uniform(0, float("inf")), TypeError, "numbers"),
+        (lambda: distributions.uniform(1, 1), ValueError, "below the upper end"),
+        (lambda: distributions.log_uniform(0, 1), ValueError, "positive"),
+        (lambda: distributions.integers(1, 2.5), TypeError, "integers"),
+        (lambda: distributions.uniform(0, float("inf")), TypeError, "numbers"),
     ],
 )
 def test_what_cannot_be_is_refused(make, error, word):
@@ -360,7 +358,7 @@ def test_the_file_says_what_runs(tmp_path):
     base = Run(hidden=(20, 10), epochs=3)
     assert runs == grid(base, learning_rate=[0.001, 1.0, 0.5], bias=[True, False], seed=[0, 7])
     text = "random: {samples: 4, seed: 3, learning_rate: {log_uniform: [1e-3, 1]}, activation: [relu, tanh]}"
-    expected = {"learning_rate": distributions.LogUniform(1e-3, 1), "activation": ["relu", "tanh"]}
+    expected = {"learning_rate": distributions.log_uniform(1e-3, 1), "activation": ["relu", "tanh"]}
     assert read_sweep_file(yaml_file(tmp_path, text)) == random_search(Run(), 4, 3, **expected)
     assert read_sweep_file(yaml_file(tmp_path, "")) == [Run()]
 
