@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mnistbook.kit.answers import right_rows
 from mnistbook.kit.comparisons import compare_answers
 from mnistbook.kit.metrics import prediction_interval
 from mnistbook.projects.keras_dense import (
@@ -13,7 +14,6 @@ from mnistbook.projects.keras_dense import (
     MODELS,
     PUBLISHED_ACCURACY,
     PUBLISHED_LOSS,
-    right_answers,
 )
 from mnistbook.projects.verdicts import difference_interval, reading
 
@@ -128,7 +128,7 @@ def paired_answers(answers: pd.DataFrame, images: int = 10_000) -> pd.DataFrame:
         seeds = sorted(set(ours.index) & set(theirs.index))
         if not seeds:
             continue
-        first, second = (right_answers(side.loc[seeds], images) for side in (ours, theirs))
+        first, second = (right_rows(side.loc[seeds, "wrong"], images) for side in (ours, theirs))
         result = compare_answers(first, second)
         accuracies = [100 * side.mean(axis=1) for side in (first, second)]
         low = high = np.nan

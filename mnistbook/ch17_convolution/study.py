@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from mnistbook import results
-from mnistbook.kit.answers import right_rows, unpack_floats
+from mnistbook.kit.answers import unpack_floats
 from mnistbook.projects.keras_convolution import ConvolutionRun, train_convolution
 from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.layers import Dense, ReLU, Softmax
@@ -24,7 +21,6 @@ __all__ = [
     "RUNS",
     "WEIGHTS",
     "kept_network",
-    "right_answers",
     "run",
     "runs_of",
 ]
@@ -60,22 +56,6 @@ def run(folder: Path, workers: int | None = None) -> None:
 def runs_of(project: str) -> list[ConvolutionRun]:
     """Return the runs of a project, seed by seed."""
     return [some for some in RUNS if some.project == project]
-
-
-def right_answers(runs: Iterable[ConvolutionRun], images: int = 10_000, folder: Path | None = None) -> np.ndarray:
-    """Return whether each stored run is right on each test image, booleans of shape (runs, images).
-
-    Raises
-    ------
-    ValueError
-        If a run is not stored.
-    """
-    stored = results.read(ANSWERS, folder=folder, extra_text=("wrong",)).set_index("key")["wrong"]
-    runs = list(runs)
-    for some in runs:
-        if some.key not in stored.index:
-            raise ValueError(f"{some.key} is not among the stored runs of {NAME}")
-    return right_rows([stored[some.key] for some in runs], images)
 
 
 def kept_network(folder: Path | None = None) -> Network:

@@ -16,6 +16,7 @@ from mnistbook import results
 from mnistbook.ch13_augmentation import figures as augmentation_figures
 from mnistbook.ch13_augmentation import leaderboard, study
 from mnistbook.ch13_augmentation.committee import Ballots, subset_accuracies
+from mnistbook.kit.answers import right_answers
 from mnistlab.sweeps.run import Run, prepared
 from mnistlab.sweeps.runner import with_seeds
 
@@ -126,7 +127,7 @@ def test_what_is_stored_can_be_read_back(tiny, monkeypatch, tmp_path):
 
     stored = results.read(study.NAME, folder=tmp_path).set_index("key")
     assert set(stored.index) == {run.key for run in runs}
-    right = study.right_answers(runs, folder=tmp_path)
+    right = right_answers(study.ANSWERS, runs, folder=tmp_path)
     measured = [stored.loc[runs[0].key, "final_validation_accuracy"]]
     measured += [stored.loc[run.key, "test_accuracy"] for run in runs[1:]]
     np.testing.assert_allclose(right.mean(axis=1), measured, atol=1e-6)
@@ -135,7 +136,7 @@ def test_what_is_stored_can_be_read_back(tiny, monkeypatch, tmp_path):
     np.testing.assert_array_equal(votes.answers == labels, right[1:])
     assert set(votes.images) == set(np.flatnonzero(votes.answers[0] != votes.answers[1]))
     with pytest.raises(ValueError, match="is not among the stored runs"):
-        study.right_answers([replace(tiny, seed=9)], folder=tmp_path)
+        right_answers(study.ANSWERS, [replace(tiny, seed=9)], folder=tmp_path)
 
 
 def test_the_test_images_are_kept_for_the_end():
@@ -159,7 +160,7 @@ def test_stored_results_say_what_was_chosen():
         accuracies = {name: stored.loc[run.key, "final_validation_accuracy"] for name, run in candidates.items()}
         assert max(accuracies, key=accuracies.get) == chosen
     finals = with_seeds([study.FINAL, study.STRAIGHT_FINAL], study.FINAL_SEEDS)
-    right = study.right_answers(finals)
+    right = right_answers(study.ANSWERS, finals)
     np.testing.assert_allclose(right.mean(axis=1), stored.loc[[run.key for run in finals], "test_accuracy"], atol=1e-6)
     assert (study.ballots().answers >= 0).all()
 

@@ -13,6 +13,7 @@ import mnistlab as ml
 from mnistbook.ch17_convolution import figures as pictures
 from mnistbook.ch17_convolution import study
 from mnistbook.ch17_convolution.costs import inference_speed, multiply_adds
+from mnistbook.kit.answers import right_answers
 from mnistbook.projects import keras_convolution as kc
 from mnistlab.interop import from_keras
 
@@ -90,11 +91,11 @@ def test_what_is_stored_can_be_read_and_the_kept_network_answers_as_keras_did(fr
     }
     network = study.kept_network(folder=tmp_path)
     right = network.predict(images.test[0].reshape(50, -1)) == images.test[1]
-    (stored,) = study.right_answers(runs, images=50, folder=tmp_path)
+    (stored,) = right_answers(study.ANSWERS, runs, images=50, folder=tmp_path)
     np.testing.assert_array_equal(right, stored)
     assert study.runs_of("3d") == list(runs) and study.runs_of("5c") == []
     with pytest.raises(ValueError, match="5c-seed0 is not among the stored runs"):
-        study.right_answers([kc.ConvolutionRun("5c")], folder=tmp_path)
+        right_answers(study.ANSWERS, [kc.ConvolutionRun("5c")], folder=tmp_path)
 
 
 def test_each_model_is_timed_and_warmed_up():

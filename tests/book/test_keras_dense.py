@@ -14,6 +14,7 @@ from mnistbook.ch15_same_network_twice import twins as keras_steps
 from mnistbook.ch16_dense_in_keras import figures as keras_dense_figures
 from mnistbook.ch16_dense_in_keras import study
 from mnistbook.ch16_dense_in_keras import tables as keras_dense_tables
+from mnistbook.kit.answers import right_rows
 from mnistbook.projects import keras_dense
 from mnistbook.projects.keras_dense import MODELS, DenseRun, Images, RMSprop
 from mnistlab.interop import keras_models
@@ -98,7 +99,7 @@ def test_a_training_learns_and_says_what_it_reached(few, project, library):
     p = keras_dense.probabilities(network, x)
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
     last = frame.iloc[-1]
-    right = keras_dense.right_answers(frame.iloc[[-1]], 80)[0]
+    right = right_rows([last["wrong"]], 80)[0]
     np.testing.assert_array_equal(right, p.argmax(axis=1) == t.argmax(axis=1))
     assert last["test_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
     assert last["test_loss"] == pytest.approx(-np.log((p * t).sum(axis=1)).mean(), rel=1e-3)
@@ -153,7 +154,7 @@ def test_the_study_stores_runs_curves_and_answers(few, monkeypatch, tmp_path):
     answers = results.read(study.ANSWERS, folder=tmp_path, extra_text=["wrong"])
     assert set(runs["key"]) == set(answers["key"]) == {run.key for run in some}
     assert len(curves) == 8
-    right = keras_dense.right_answers(answers, 80)
+    right = right_rows(answers["wrong"], 80)
     assert right.mean(axis=1) == pytest.approx(answers[["key"]].merge(runs, on="key")["test_accuracy"], abs=1e-6)
 
 
@@ -181,7 +182,7 @@ def test_stored_runs_are_those_of_the_study(stored):
 
 def test_stored_answers_make_the_stored_accuracies(stored):
     answers = results.read(study.ANSWERS, extra_text=["wrong"]).set_index("key").loc[stored["key"]]
-    right = keras_dense.right_answers(answers)
+    right = right_rows(answers["wrong"])
     assert right.mean(axis=1) == pytest.approx(stored["test_accuracy"], abs=1e-6)
 
 
