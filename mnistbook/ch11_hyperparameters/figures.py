@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from mnistbook.ch11_hyperparameters.tuning import MEASURE, Cells, expected_best, seeds_by_value
-from mnistbook.kit.figures import bands
+from mnistbook.kit.figures import annotated_map, bands
 from mnistbook.kit.style import COLOURS, plain_log
 
 __all__ = ["NAMES", "depths", "heat_map", "lines", "searches", "widths"]
@@ -43,28 +43,18 @@ def heat_map(cells: Cells, *, xlabel: str, ylabel: str, diagonal: float | None =
     figure, axes = plt.subplots(figsize=(7, 1.3 + 0.42 * len(mean)))
     sound = np.where(failed, np.nan, 100 * mean)
     top = max(np.nanmax(sound), 100 * LOWEST + 1)
-    shown = axes.imshow(sound, cmap="viridis", vmin=100 * LOWEST, vmax=top, aspect="auto")
-    for (row, column), value in np.ndenumerate(mean):
-        if failed[row, column]:
-            axes.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="#dddddd", edgecolor="white"))
-            axes.text(
-                column,
-                row,
-                f"{failed[row, column]} of {cells.runs}",
-                ha="center",
-                va="center",
-                color="black",
-                fontsize=8,
-            )
-            continue
-        light = shown.norm(100 * value) > 0.6
-        colour = "black" if light else "white"
-        axes.text(column, row, f"{100 * value:.1f}", ha="center", va="center", color=colour, fontsize=8)
+    texts = np.where(failed, np.char.mod(f"%d of {cells.runs}", failed), np.char.mod("%.1f", 100 * mean))
+    light = (sound - 100 * LOWEST) / (top - 100 * LOWEST) > 0.6
+    colours = np.where(failed | light, "black", "white")
+    shown = annotated_map(
+        axes, sound, texts, colours, fontsize=8, cmap="viridis", vmin=100 * LOWEST, vmax=top, aspect="auto"
+    )
+    for row, column in np.argwhere(failed):
+        axes.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="#dddddd", edgecolor="white"))
     best = np.unravel_index(np.nanargmax(sound), mean.shape)
     axes.add_patch(
         plt.Rectangle((best[1] - 0.46, best[0] - 0.42), 0.92, 0.84, fill=False, edgecolor=COLOURS[1], linewidth=2)
     )
-    axes.grid(visible=False)
     if diagonal:
         limits = axes.get_xlim(), axes.get_ylim()
         for start in np.arange(-len(mean) * abs(diagonal), mean.shape[1] + len(mean) * abs(diagonal)):

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from mnistbook.kit.figures import show_digit
+from mnistbook.kit.figures import annotated_map, frame, show_digit
 from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.convolution import Conv2D
 from mnistlab.network import Network
@@ -46,7 +46,8 @@ def sliding(image: np.ndarray, kernel: np.ndarray, place: tuple[int, int]) -> Fi
         ConnectionPatch(
             (column + width - 0.5, row + (height - 1) / 2),
             (column - 0.5, row),
-            *("data", "data"),
+            coordsA="data",
+            coordsB="data",
             axesA=left,
             axesB=right,
             color=COLOURS[1],
@@ -60,14 +61,11 @@ def sliding(image: np.ndarray, kernel: np.ndarray, place: tuple[int, int]) -> Fi
 
 def _numbers(axes: Axes, values: np.ndarray, title: str) -> None:
     limit = max(1, np.abs(values).max())
-    axes.imshow(values, cmap="RdBu_r", vmin=-2.2 * limit, vmax=2.2 * limit)  # pale, so that numbers can be read
-    for (row, column), value in np.ndenumerate(values):
-        axes.text(column, row, f"{value}".replace("-", "−"), ha="center", va="center", fontsize=9, color="black")
-    axes.set(title=title, xticks=[], yticks=[])
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#cccccc")
+    texts = np.char.replace(values.astype(str), "-", "−")
+    # Pale, so that numbers can be read.
+    annotated_map(axes, values, texts, cmap="RdBu_r", vmin=-2.2 * limit, vmax=2.2 * limit)
+    frame(axes)
+    axes.set_title(title)
 
 
 def kernels_and_maps(layer: Conv2D, image: np.ndarray) -> Figure:

@@ -8,30 +8,69 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = [
+    "annotated_map",
     "bands",
     "class_counts",
     "confusion",
     "curves",
     "digit_grid",
+    "frame",
     "pixel_histogram",
     "prediction",
     "show_digit",
 ]
 
 
+def frame(axes: Axes, colour: str = "#cccccc") -> None:
+    """Leave of ``axes`` a thin frame around what is drawn in them: no ticks, no grid."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set(visible=True, color=colour)
+
+
 def show_digit(axes: Axes, image: np.ndarray) -> None:
     """Draw an image of shape (28, 28) in ``axes``, ink dark on light, as on paper."""
     axes.imshow(image, cmap="gray_r", interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#cccccc")
+    frame(axes)
+
+
+def annotated_map(
+    axes: Axes,
+    values: np.ndarray,
+    texts: np.ndarray,
+    colours: str | np.ndarray = "black",
+    *,
+    fontsize: float = 9,
+    **options: object,
+) -> AxesImage:
+    """Draw a matrix as colours, with a text in each cell, and return the picture, for a bar of its colours.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    values
+        Numbers of shape (rows, columns); NaN leaves a cell without colour.
+    texts, colours
+        What is written in each cell, and in which colour; of the same shape, or one colour for all.
+    fontsize
+        Of the texts.
+    **options
+        Of :meth:`matplotlib.axes.Axes.imshow`, such as ``cmap``.
+    """
+    shown = axes.imshow(values, **options)
+    axes.grid(visible=False)
+    colours = np.broadcast_to(colours, np.shape(texts))
+    for (row, column), text in np.ndenumerate(texts):
+        colour = colours[row, column]
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=fontsize)
+    return shown
 
 
 def digit_grid(images: np.ndarray, captions: Sequence[str] | None = None, *, columns: int = 10) -> Figure:
@@ -120,16 +159,12 @@ def bands(
 
 def confusion(matrix: np.ndarray) -> Figure:
     """Draw a confusion matrix: numbers everywhere, colour for the errors only, since the diagonal would drown them."""
-    errors = matrix.astype(float)
-    np.fill_diagonal(errors, np.nan)
+    right = np.eye(len(matrix), dtype=bool)
+    errors = np.where(right, np.nan, matrix)
+    texts = np.where(matrix == 0, "·", matrix.astype(str))
+    colours = np.where(right, GREY, np.where(errors > 0.6 * np.nanmax(errors), "white", "black"))
     figure, axes = plt.subplots(figsize=(5.6, 5))
-    shown = axes.imshow(errors, cmap="Oranges")
-    axes.grid(visible=False)
-    limit = np.nanmax(errors) * 0.6
-    for (row, column), count in np.ndenumerate(matrix):
-        right = row == column
-        colour = GREY if right else ("white" if count > limit else "black")
-        axes.text(column, row, f"{count}" if count else "·", ha="center", va="center", color=colour, fontsize=9)
+    shown = annotated_map(axes, errors, texts, colours, cmap="Oranges")
     axes.set(xlabel="the network says", ylabel="the digit is", xticks=range(10), yticks=range(10))
     figure.colorbar(shown, ax=axes, label="errors", shrink=0.8)
     return figure
