@@ -19,7 +19,7 @@ import sympy as sp
 
 from mnistlab.optimizers import SGD, Adam, Optimizer
 from mnistlab.symbolic.array import symbols
-from mnistlab.symbolic.lemmas import Lemma, LemmaFailed, prove, q, r, total
+from mnistlab.symbolic.lemmas import Lemma, Provable, prove, q, r, total
 from mnistlab.symbolic.prove import Proof, compare, is_zero
 
 __all__ = ["LEMMAS", "UPDATES", "Stepwise", "Update", "follow", "prove_update", "symbolic_numbers"]
@@ -193,7 +193,7 @@ def weight_decay() -> Lemma:
 
 
 @dataclass(frozen=True)
-class Stepwise:
+class Stepwise(Provable):
     """A lemma about all steps: identities that carry a claim from one step to the next."""
 
     name: str
@@ -211,18 +211,6 @@ class Stepwise:
     def proved(self) -> bool:
         """Whether each identity holds."""
         return all(is_zero(each.lhs - each.rhs) for each in self.identities)
-
-    def check(self) -> Stepwise:
-        """Return the lemma itself, if it is proved.
-
-        Raises
-        ------
-        LemmaFailed
-            If it is not.
-        """
-        if not self.proved:
-            raise LemmaFailed(repr(self))
-        return self
 
     def __repr__(self) -> str:
         return f"{self.name}: {'proved for every step' if self.proved else 'NOT PROVED'}\n  {self.claim}"
