@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["ahead", "minibatches", "one_hot", "split", "to_vectors"]
+__all__ = ["minibatches", "one_hot", "prefetch", "split", "to_vectors"]
 
 Item = TypeVar("Item")
 
@@ -106,7 +106,7 @@ def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tu
     return x[order[aside:]], y[order[aside:]], x[order[:aside]], y[order[:aside]]
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def prefetch(items: Iterator[Item]) -> Iterator[Item]:
     """Yield items, each of which a second thread makes while the one before it is in use.
 
     They come in the same order, and an error comes where it would have come. NumPy lets go of the interpreter while it

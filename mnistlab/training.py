@@ -16,7 +16,7 @@ import numpy as np
 
 from mnistlab.checkpoint import Checkpoint
 from mnistlab.checks import check_inputs, check_positive, check_seed, check_targets, check_type
-from mnistlab.data import ahead, minibatches, split
+from mnistlab.data import minibatches, prefetch, split
 from mnistlab.layers import Softmax
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy
 from mnistlab.network import Network
@@ -283,7 +283,7 @@ def fit(
         order_rng, dropout_rng, augment_rng = np.random.default_rng([seed, epoch + 1]).spawn(3)
         batches = minibatches(x, t, batch_size, order_rng if shuffle else None)
         if augment is not None:  # a fifth of the time of a step, which another core can spend
-            batches = ahead(_augmented(augment, augment_rng, *batch) for batch in batches)
+            batches = prefetch(_augmented(augment, augment_rng, *batch) for batch in batches)
         with closing(batches):
             for step, (x_batch, t_batch) in enumerate(batches):
                 done = (epoch + step / steps) / epochs

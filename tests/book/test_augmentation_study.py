@@ -165,11 +165,11 @@ def test_stored_results_say_what_was_chosen():
     assert (study.ballots().answers >= 0).all()
 
 
-# The ladder
+# The leaderboard
 
 
-def test_rungs_in_the_table_and_in_the_figure():
-    ours = leaderboard.rung("a network", 9935, "five seeds")
+def test_entries_in_the_table_and_in_the_figure():
+    ours = leaderboard.entry("a network", 9935, "five seeds")
     assert ours.error == pytest.approx(0.65)
     table = leaderboard.table([ours, *leaderboard.PUBLISHED])
     accuracies = table["accuracy, %"].astype(float)
@@ -177,16 +177,19 @@ def test_rungs_in_the_table_and_in_the_figure():
     row = table[table["classifier"] == "a network"].iloc[0]
     low, high = map(float, row["95 % interval"].split(" to "))
     assert 99.17 <= low < 99.35 < high <= 99.50
-    names = [text.get_text() for text in leaderboard.ladder([ours, *leaderboard.PUBLISHED]).axes[0].get_yticklabels()]
+    names = [
+        text.get_text()
+        for text in leaderboard.draw_leaderboard([ours, *leaderboard.PUBLISHED]).axes[0].get_yticklabels()
+    ]
     assert names == list(table["classifier"])
 
 
-def test_published_rungs_are_shares_of_ten_thousand_images():
-    for rung in leaderboard.PUBLISHED:
-        assert 100 * rung.error == pytest.approx(round(100 * rung.error))
-        low, high = leaderboard.interval(rung)
-        assert low < rung.error < high
-        assert rung.checked in ("abstract", "MNIST table", "project", "quoted")
+def test_published_entries_are_shares_of_ten_thousand_images():
+    for entry in leaderboard.PUBLISHED:
+        assert 100 * entry.error == pytest.approx(round(100 * entry.error))
+        low, high = leaderboard.interval(entry)
+        assert low < entry.error < high
+        assert entry.checked in ("abstract", "MNIST table", "project", "quoted")
 
 
 # Figures
