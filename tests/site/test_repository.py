@@ -208,17 +208,6 @@ def test_the_installer_says_which_versions_it_can_install():
     assert "no 'ancient' versions to install: say tested or newest or oldest" in done.stderr
 
 
-def test_the_checker_of_spelling_knows_british_words_and_finds_a_mistake(tmp_path):
-    """Under the settings of pyproject.toml; what 'make test' runs."""
-    path, mistake = tmp_path / "text.md", "het"[::-1]  # backwards, since this file is checked too
-    command = [sys.executable, "-m", "codespell_lib", "--toml", ROOT / "pyproject.toml", path]
-    path.write_text("The colour of the neighbouring centre, normalised by the programme\n", encoding="utf-8")
-    assert subprocess.run(command, cwd=tmp_path).returncode == 0
-    path.write_text(f"The gradient, and {mistake} loss\n", encoding="utf-8")
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode and f"{mistake} ==> the" in done.stdout
-
-
 def a_notebook(*sources):
     notebook = nbformat.v4.new_notebook(metadata=notebooks.NOTEBOOK_METADATA)
     for place, source in enumerate(sources):

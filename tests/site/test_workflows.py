@@ -44,30 +44,6 @@ def test_dependabot_is_configured_validly():
     assert complaints("dependabot", GITHUB / "dependabot.yml") == ""
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("runs-on:", "run-on:"),
-        ("contents: read", "contents: reed"),
-        ("timeout-minutes: 90", "timeout-minutes: [90]"),
-        ("    steps:\n", "    step:\n"),
-    ],
-)
-def test_a_planted_error_is_found(tmp_path, right, wrong):
-    text = (GITHUB / "workflows" / "tests.yml").read_text("utf-8")
-    assert right in text
-    spoilt = tmp_path / "tests.yml"
-    spoilt.write_text(text.replace(right, wrong), "utf-8")
-    assert "Schema validation errors" in complaints("github-workflows", spoilt)
-
-
-def test_an_error_planted_in_dependabot_is_found(tmp_path):
-    text = (GITHUB / "dependabot.yml").read_text("utf-8")
-    spoilt = tmp_path / "dependabot.yml"
-    spoilt.write_text(text.replace("interval: weekly", "interval: sometimes"), "utf-8")
-    assert "sometimes" in complaints("dependabot", spoilt)
-
-
 def test_dependabot_watches_the_packages_and_the_actions():
     updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text("utf-8"))["updates"]
     assert {update["package-ecosystem"] for update in updates} == {"pip", "github-actions"}
