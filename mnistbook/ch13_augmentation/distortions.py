@@ -85,8 +85,15 @@ def displacement_fields(
         arrows.grid(which="minor", color="#e2e2e2", linewidth=0.4)
         arrows.tick_params(which="both", length=0)
         arrows.quiver(
-            *(place, place, mean[1], mean[0]),
-            **{"angles": "xy", "scale_units": "xy", "scale": 1, "color": COLOURS[0], "width": 0.006},
+            place,
+            place,
+            mean[1],
+            mean[0],
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            color=COLOURS[0],
+            width=0.006,
         )
         arrows.set(xlim=(-0.5, 27.5), ylim=(27.5, -0.5))
         arrows.set_title(f"σ = {sigma:g}, α = {alpha:.3g}", fontsize=9)

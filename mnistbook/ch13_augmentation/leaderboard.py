@@ -94,7 +94,11 @@ def draw_leaderboard(entries: Sequence[Entry]) -> Figure:
         axes.plot(
             some.error,
             place,
-            **{"marker": marker, "color": colour, "markersize": 6, "linestyle": "none", "zorder": 3},
+            marker=marker,
+            color=colour,
+            markersize=6,
+            linestyle="none",
+            zorder=3,
             label=None if some.kind in shown else label,
         )
         shown.add(some.kind)

@@ -50,8 +50,16 @@ def in_mnistlab(x: np.ndarray, t: np.ndarray, batch_size: int) -> Trainer:
 
     def train() -> tuple[float, float]:
         watch.start()
-        options = {"epochs": 1, "batch_size": batch_size, "progress": False}
-        fit(network, x, t, optimizer=SGD(RATE, MOMENTUM), on_epoch_end=lambda row: watch.stop(), **options)
+        fit(
+            network,
+            x,
+            t,
+            optimizer=SGD(RATE, MOMENTUM),
+            epochs=1,
+            batch_size=batch_size,
+            on_epoch_end=lambda row: watch.stop(),
+            progress=False,
+        )
         return watch.taken
 
     return train

@@ -60,14 +60,11 @@ def runs_of(project: str) -> list[ConvolutionRun]:
 
 def kept_network(folder: Path | None = None) -> Network:
     """Return the network of :data:`KEPT` with its stored weights, made of this library's layers: no Keras needed."""
-    network = Network(
-        [
-            *(Conv2D((28, 28, 1), 32), ReLU(), MaxPool2D((26, 26, 32))),
-            *(Conv2D((13, 13, 32), 64), ReLU(), MaxPool2D((11, 11, 64))),
-            *(Conv2D((5, 5, 64), 64), ReLU()),
-            *(Dense(576, 64), ReLU(), Dense(64, 10), Softmax()),
-        ]
-    )
+    first = [Conv2D((28, 28, 1), 32), ReLU(), MaxPool2D((26, 26, 32))]
+    second = [Conv2D((13, 13, 32), 64), ReLU(), MaxPool2D((11, 11, 64))]
+    third = [Conv2D((5, 5, 64), 64), ReLU()]
+    dense = [Dense(576, 64), ReLU(), Dense(64, 10), Softmax()]
+    network = Network([*first, *second, *third, *dense])
     (text,) = results.read(WEIGHTS, folder=folder)["weights"]
     network.parameters[...] = unpack_floats(text)
     return network

@@ -331,8 +331,17 @@ def _feeds(before: Any, after: Any) -> bool:
 def _layer_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...], dtype: str) -> list[Layer]:
     kinds = keras.layers
     known = (
-        *(kinds.Activation, kinds.Conv2D, kinds.Dense, kinds.Dropout, kinds.Flatten, kinds.Identity, kinds.InputLayer),
-        *(kinds.MaxPooling2D, kinds.ReLU, kinds.Reshape, kinds.Softmax),
+        kinds.Activation,
+        kinds.Conv2D,
+        kinds.Dense,
+        kinds.Dropout,
+        kinds.Flatten,
+        kinds.Identity,
+        kinds.InputLayer,
+        kinds.MaxPooling2D,
+        kinds.ReLU,
+        kinds.Reshape,
+        kinds.Softmax,
     )
     if type(layer) not in known:
         names = ", ".join(kind.__name__ for kind in known)

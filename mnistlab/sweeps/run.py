@@ -343,9 +343,17 @@ class _Stopped(Exception):
 
 
 _MEASURED = (
-    *("loss", "epoch_learning_rate", "seconds", "train_loss", "train_accuracy"),
-    *("validation_loss", "validation_accuracy"),
-    *("final_validation_loss", "final_validation_accuracy", "test_loss", "test_accuracy"),
+    "loss",
+    "epoch_learning_rate",
+    "seconds",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "final_validation_loss",
+    "final_validation_accuracy",
+    "test_loss",
+    "test_accuracy",
 )
 
 

@@ -86,8 +86,10 @@ def test_what_is_stored_can_be_read_and_the_kept_network_answers_as_keras_did(fr
         patch.setattr("warnings.warn", lambda *_, **__: None)  # of code that is not committed
         study.run(Path("nowhere"))
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("convolution.csv", "convolution_curves.csv"),
-        *("convolution_answers.csv", "convolution_weights.csv"),
+        "convolution.csv",
+        "convolution_answers.csv",
+        "convolution_curves.csv",
+        "convolution_weights.csv",
     }
     network = study.kept_network(folder=tmp_path)
     right = network.predict(images.test[0].reshape(50, -1)) == images.test[1]

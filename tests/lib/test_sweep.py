@@ -458,10 +458,14 @@ def test_the_best_come_first_and_the_diverged_last():
     nan = float("nan")
     frame = pd.DataFrame(
         [
-            *(rows(0.1, 0, 0.5), rows(0.1, 1, 0.7)),
-            *(rows(0.2, 0, 0.8), rows(0.2, 1, 0.8)),
-            *(rows(0.3, 0, 0.9), rows(0.3, 1, nan, True)),
-            *(rows(0.4, 0, nan, True), rows(0.4, 1, nan, True)),
+            rows(0.1, 0, 0.5),
+            rows(0.1, 1, 0.7),
+            rows(0.2, 0, 0.8),
+            rows(0.2, 1, 0.8),
+            rows(0.3, 0, 0.9),
+            rows(0.3, 1, nan, True),
+            rows(0.4, 0, nan, True),
+            rows(0.4, 1, nan, True),
         ]
     )
     table = ranking(frame)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
 from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool, row
@@ -45,7 +46,7 @@ def _measure(name: str, work: Work, pool: WorkerPool, seeds: int = 2) -> list[di
     for seed in range(seeds):
         with closing(Worker(name.partition(", recipe")[0], 1, pool.keep_environment)) as worker:
             total, epoch = worker.start_seconds, 0
-            times, share = worker.ask("train", Work(**(vars(work) | {"seed": seed})), "accuracy")
+            times, share = worker.ask("train", replace(work, seed=seed), "accuracy")
             while True:
                 total, epoch = total + times[0], epoch + 1
                 for target in TARGETS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -78,7 +79,7 @@ def compare(
     PeerError
         If one of them fails.
     """
-    works = {name: Work(**(vars(work) | {"count": SLOW.get(name, work.count)})) for name in names}
+    works = {name: replace(work, count=SLOW.get(name, work.count)) for name in names}
     times = epochs(pool, names, works, threads, repetitions, seconds)
     for name, taken in times.items():  # all to the same number of images
         times[name] = [tuple(np.array(one) * work.count / works[name].count) for one in taken]
@@ -102,4 +103,4 @@ def _slow_down(names: tuple[str, ...], work: Work, pool: WorkerPool) -> list[dic
 def about(work: Work) -> dict[str, object]:
     """Return the columns that describe a training."""
     names = ("optimizer", "batch", "dropout", "weight_decay")
-    return {"network": str(work), **{name: getattr(work, name) for name in names}}
+    return {"network": str(work)} | {name: getattr(work, name) for name in names}
