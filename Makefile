@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 install: $(INSTALLED)  ## make .venv and install everything in it
 
 data: $(INSTALLED)  ## fetch MNIST, unless it is there already
-	@$(RUN) -m mnistlab data
+	@$(RUN) tools/fetch_mnist.py
 
 report: data  ## run the notebooks; build _build/html/index.html and _build/latex/report.pdf
 	@$(RUN) tools/report.py html pdf
