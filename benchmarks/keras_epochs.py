@@ -2,8 +2,8 @@
 
 keras_epochs.py               print a table for each number of threads
 keras_epochs.py --json FILE   write all times to a file as well
-keras_epochs.py --store       write them to mnistbook/results/keras_speed.csv, which the report shows; what is stored there for
-                              other numbers of threads stays
+keras_epochs.py --store       write them to mnistbook/results/keras_speed.csv, which the report shows; what is stored
+                              there for other numbers of threads stays
 
 Each number of threads has a process of its own, since TensorFlow decides when it starts. In it, all candidates take
 turns after one epoch each that is not counted.
