@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from zlib import crc32
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy import stats
 __all__ = ["Distribution", "LogIntegers", "draw", "integers", "log_integers", "log_uniform", "uniform"]
 
 
+@runtime_checkable
 class Distribution(Protocol):
     """Anything that draws values as scipy's distributions do."""
 
@@ -72,7 +73,7 @@ def draw(name: str, distribution: Distribution | Sequence[object], n: int, seed:
         if not distribution:
             raise ValueError(f"{name}: a choice needs a list with something in it, not {distribution!r}")
         return [distribution[place] for place in rng.integers(len(distribution), size=n)]
-    if not hasattr(distribution, "rvs"):
+    if not isinstance(distribution, Distribution):
         raise TypeError(f"{name} needs a distribution such as scipy.stats.loguniform(0.001, 1), not {distribution!r}")
     values = distribution.rvs(size=n, random_state=rng)
     return values.tolist() if values.dtype.kind in "iu" else [float(f"{value:.3g}") for value in values]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -207,7 +208,7 @@ class Stepwise(Provable):
 
     scope = "every step"
 
-    @property
+    @cached_property
     def proved(self) -> bool:
         """Whether each identity holds."""
         return all(is_zero(each.lhs - each.rhs) for each in self.identities)
