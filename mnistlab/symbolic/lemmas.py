@@ -24,6 +24,7 @@ __all__ = [
     "SIZE",
     "Lemma",
     "LemmaFailed",
+    "Provable",
     "batch_mean",
     "collapse",
     "composition",
@@ -76,9 +77,10 @@ class LemmaFailed(AssertionError):
 
 
 class Provable:
-    """What is proved or not: see ``proved``."""
+    """A claim that is proved, or is not."""
 
     proved: bool
+    """Whether it is."""
 
     def check(self) -> Self:
         """Return the lemma itself, if it is proved.
