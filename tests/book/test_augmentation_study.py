@@ -122,7 +122,7 @@ def test_what_is_stored_can_be_read_back(tiny, monkeypatch, tmp_path):
     runs = [tiny, *with_seeds([final], range(2))]
     monkeypatch.setattr(study, "all_runs", lambda: runs)
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    monkeypatch.setattr(results, "LARGEST", 10_000_000)  # such networks differ on thousands of images
+    monkeypatch.setattr(results.store, "LARGEST", 10_000_000)  # such networks differ on thousands of images
     study.run(tmp_path / "runs", workers=1)
 
     stored = results.read(study.NAME, folder=tmp_path).set_index("key")

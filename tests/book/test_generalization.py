@@ -19,6 +19,7 @@ from mnistbook.ch12_generalization.power_law import PowerLaw, fit_power_law
 from mnistbook.kit.comparisons import compare_answers, paired_difference
 from mnistlab.sweeps import run as runs
 from mnistlab.sweeps import runner
+from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.run import Run
 
 # Paired comparisons
@@ -142,7 +143,7 @@ def test_training_images_are_those_of_the_run(few_digits):
 def test_the_study_stores_runs_curves_and_answers(few_digits, monkeypatch, tmp_path):
     monkeypatch.setattr(study, "all_runs", lambda: [TINY, replace(TINY, seed=1), TINY_TEST, TINY])
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    monkeypatch.setattr(runner, "provenance", lambda: dict.fromkeys(results.COLUMNS, "x"))
+    monkeypatch.setattr(runner, "provenance", lambda: dict.fromkeys(COLUMNS, "x"))
     study.run(tmp_path / "runs", workers=1)
     assert {path.name for path in tmp_path.glob("*.csv")} == {
         "generalization.csv",

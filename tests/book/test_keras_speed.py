@@ -104,10 +104,10 @@ def test_the_program_knows_its_options():
 
 
 def test_what_is_stored_is_complete():
-    speed = results.read("keras_speed")
-    turns = speed.groupby(["threads", "batch_size", "candidate"]).size()
+    stored = results.read("keras_speed")
+    turns = stored.groupby(["threads", "batch_size", "candidate"]).size()
     assert turns.min() >= 5
-    one = speed[speed["threads"] == 1]
+    one = stored[stored["threads"] == 1]
     assert set(one["candidate"]) == set(speed.CANDIDATES)
     assert set(one["batch_size"]) == {32, 64, 128, 256}
-    assert (speed[["seconds", "cpu_seconds"]] > 0).all(axis=None)
+    assert (stored[["seconds", "cpu_seconds"]] > 0).all(axis=None)
