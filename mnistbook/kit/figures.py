@@ -1,4 +1,4 @@
-"""The figures of the report. Each function draws one and returns it."""
+"""What figures of several chapters share. A short figure that one cell shows is drawn in that cell."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from mnistbook.kit.style import COLOURS, GREY
+from mnistbook.kit.style import GREY
 
 __all__ = [
     "annotated_map",
     "bands",
-    "class_counts",
     "confusion",
     "curves",
     "digit_grid",
     "frame",
-    "pixel_histogram",
-    "prediction",
     "show_digit",
 ]
 
@@ -88,30 +85,6 @@ def digit_grid(images: np.ndarray, captions: Sequence[str] | None = None, *, col
     return figure
 
 
-def class_counts(counts: Mapping[str, np.ndarray]) -> Figure:
-    """Draw bars of the images per class, as a share of each set; ``counts`` maps a set's name to ten numbers."""
-    figure, axes = plt.subplots(figsize=(7, 2.8))
-    width = 0.8 / len(counts)
-    for index, (name, values) in enumerate(counts.items()):
-        place = np.arange(10) + (index - (len(counts) - 1) / 2) * width
-        axes.bar(place, 100 * values / values.sum(), width * 0.92, label=f"{name} ({values.sum():,} images)")
-    axes.axhline(10, color=GREY, linewidth=1, linestyle="--")
-    axes.set(xlabel="digit", ylabel="share of the images, %", xticks=range(10))
-    axes.grid(axis="x", visible=False)
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure
-
-
-def pixel_histogram(images: np.ndarray) -> Figure:
-    """Draw how often each brightness occurs in uint8 images, on a logarithmic axis."""
-    counts = np.bincount(images.ravel(), minlength=256)
-    figure, axes = plt.subplots(figsize=(7, 2.8))
-    axes.fill_between(np.arange(256), counts / counts.sum(), step="mid", color=COLOURS[0], linewidth=0)
-    axes.set(xlabel="brightness of a pixel, 0 (paper) to 255 (ink)", ylabel="share of the pixels", yscale="log")
-    axes.set_xlim(-2, 257)
-    return figure
-
-
 def curves(
     series: Mapping[str, np.ndarray],
     *,
@@ -167,16 +140,4 @@ def confusion(matrix: np.ndarray) -> Figure:
     shown = annotated_map(axes, errors, texts, colours, cmap="Oranges")
     axes.set(xlabel="the network says", ylabel="the digit is", xticks=range(10), yticks=range(10))
     figure.colorbar(shown, ax=axes, label="errors", shrink=0.8)
-    return figure
-
-
-def prediction(image: np.ndarray, probabilities: np.ndarray, label: int | None = None) -> Figure:
-    """Draw an image beside the probabilities of the ten digits; the bar of the true ``label`` is green."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), width_ratios=[1, 2])
-    show_digit(left, image)
-    colours = [COLOURS[2] if digit == label else COLOURS[0] for digit in range(10)]
-    bars = right.bar(range(10), probabilities, color=colours)
-    right.bar_label(bars, [f"{p:.1%}" if p >= 0.0005 else "" for p in probabilities], fontsize=8, padding=2)
-    right.set(xlabel="digit", ylabel="probability", xticks=range(10), ylim=(0, 1.12), yticks=np.linspace(0, 1, 5))
-    right.grid(axis="x", visible=False)
     return figure

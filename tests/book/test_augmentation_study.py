@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnistbook import results
-from mnistbook.ch13_augmentation import figures as augmentation_figures
 from mnistbook.ch13_augmentation import leaderboard, study
 from mnistbook.ch13_augmentation.committee import Ballots, subset_accuracies
 from mnistbook.kit.answers import right_answers
@@ -190,16 +189,3 @@ def test_published_entries_are_shares_of_ten_thousand_images():
         low, high = leaderboard.interval(entry)
         assert low < entry.error < high
         assert entry.checked in ("abstract", "MNIST table", "project", "quoted")
-
-
-# Figures
-
-
-def test_figures_show_every_run():
-    figure = augmentation_figures.ablation({"none": np.array([0.98, 0.982]), "both": np.array([0.99])})
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["none", "both"]
-    low, high = figure.axes[0].get_xlim()
-    assert low < 98 < 99 < high
-    figure = augmentation_figures.committee_sizes({1: np.array([0.99, 0.992]), 2: np.array([0.993])})
-    mean = next(line for line in figure.axes[0].lines if line.get_label().startswith("mean"))
-    np.testing.assert_allclose(mean.get_ydata(), [99.1, 99.3])

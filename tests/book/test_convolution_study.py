@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import mnistlab as ml
 from mnistbook.ch17_convolution import figures as pictures
 from mnistbook.ch17_convolution import study
 from mnistbook.ch17_convolution.costs import inference_speed, multiply_adds
@@ -112,12 +111,7 @@ def test_the_figures_show_what_they_were_given():
     figure = pictures.sliding(np.arange(12).reshape(3, 4), np.array([[1, 0], [0, -1]]), (1, 2))
     *_, output = figure.axes
     assert {text.get_text() for text in output.texts} == {"−5"}
-    layer = ml.Conv2D((28, 28, 1), 3, 5)
-    ml.Network([layer])
-    assert len(pictures.kernels_and_maps(layer, np.ones((28, 28))).axes) == 6
     probabilities = np.full(10, 0.1)
     _, *panels = pictures.two_predictions(np.ones((28, 28)), {"a": probabilities, "b": probabilities}, 3).axes
     assert [panel.get_title() for panel in panels] == ["a", "b"] and len(panels[0].patches) == 10
-    lines = pictures.epochs([np.array([1.0, 2])], [1.5, 2.5], "x").axes[0].lines
-    assert lines[1].get_ydata() == pytest.approx([1.5, 2.5])
     plt.close("all")

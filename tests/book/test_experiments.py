@@ -126,8 +126,6 @@ def test_figures_have_labelled_axes():
     style.use()
     rng = np.random.default_rng(0)
     drawn = [
-        figures.class_counts({"training": np.arange(1, 11)}),
-        figures.pixel_histogram(rng.integers(0, 256, (3, 28, 28), dtype=np.uint8)),
         figures.curves({"a": np.ones(3), "b": np.ones(3)}, xlabel="epoch", ylabel="loss", markers=("b",)),
         figures.confusion(rng.integers(0, 9, (10, 10))),
     ]

@@ -216,31 +216,6 @@ def test_the_best_networks_are_as_good_as_the_chapter_says(stored):
 # Figures
 
 
-def test_overfitting_shows_training_and_validation_in_each_row():
-    rows = pd.DataFrame([(k, e, 0.1 / e, 0.9, 0.2, 0.8) for k in "ab" for e in (1, 2, 3)])
-    rows.columns = ["key", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
-    figure = generalization_figures.overfitting({"few": rows, "many": rows})
-    left, right = figure.axes[:2]
-    assert len(figure.axes) == 4
-    assert left.lines[0].get_ydata() == pytest.approx([0.1, 0.05, 0.1 / 3])
-    assert right.lines[1].get_ydata() == pytest.approx([20, 20, 20])
-    assert all(axes.get_xlabel() == "epoch" for axes in figure.axes[2:])
-    plt.close(figure)
-
-
-def test_the_ablation_shows_every_seed_and_marks_what_is_better():
-    row = {"mean": 0.5, "low": 0.1, "high": 0.9, "seeds": np.array([0.4, 0.5, 0.6])}
-    figure = generalization_figures.ablation(
-        pd.DataFrame([{"name": "a", "better": True, **row}, {"name": "b", "better": False, **row}])
-    )
-    (axes,) = figure.axes
-    bars, seeds = [axes.lines[i] for i in (0, 3)], axes.lines[2]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
-    assert seeds.get_xdata() == pytest.approx([0.4, 0.5, 0.6])
-    assert bars[0].get_color() != bars[1].get_color()
-    plt.close(figure)
-
-
 def test_the_learning_curve_shows_every_seed_and_the_law():
     law = PowerLaw(3, 0.5, 0.4, 0.6)
     figure = generalization_figures.learning_curve({"x": {100: np.array([0.3, 0.31]), 400: [0.15]}}, {"x": law})

@@ -285,18 +285,10 @@ def test_a_map_marks_failures_and_the_best_cell():
     assert len(framed) == 1 and framed[0].get_x() > 1.5 and framed[0].get_y() > 0.5
 
 
-def test_the_other_figures_show_every_line(first):
-    parts = study.first_round()
-    momentum = study.select(first, parts["momentum"])
+def test_lines_show_every_value_in_both_scales(first):
+    momentum = study.select(first, study.first_round()["momentum"])
     scales = {"rate": lambda rate, _: rate, "effective": lambda rate, value: rate / (1 - value)}
     figure = heatmaps.lines(momentum, "momentum", scales, "momentum")
     left, right = (panel.lines[1].get_xdata() for panel in figure.axes)
     np.testing.assert_allclose(right, 4 * left)
     assert len(figure.axes[0].lines) == 4
-    figure = heatmaps.widths(study.select(first, parts["width"]))
-    assert len(figure.axes[0].lines) == 6
-    figure = heatmaps.depths(study.select(first, parts["depth"]), study.ACTIVATIONS)
-    assert [len(panel.lines) for panel in figure.axes] == [3, 3, 3]
-    names = {"learning_rate": "η", "batch_size": "B", "hidden": "units"}
-    figure = heatmaps.searches(*(study.select(first, parts[f"{name} search"]) for name in ("random", "grid")), names)
-    assert all(len(panel.collections) == 2 for panel in figure.axes[:3])

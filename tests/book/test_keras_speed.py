@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +13,6 @@ import pytest
 import mnistlab as ml
 from mnistbook import results
 from mnistbook.ch16_dense_in_keras import speed
-from mnistbook.ch16_dense_in_keras.speed import Cost
 
 PROGRAM = Path(ml.__file__).parents[1] / "benchmarks" / "keras_epochs.py"
 
@@ -87,15 +85,6 @@ def test_overhead_and_work_are_found_again():
     assert costs["two"] == pytest.approx((2e-3, 3e-5))
     with pytest.raises(ValueError, match="two batch sizes"):
         speed.fit_costs(speed.quartiles(times()).iloc[:2])
-
-
-def test_the_figure_shows_times_and_lines():
-    summary = speed.quartiles(times())
-    figure = speed.draw_speed(summary, {"one": Cost(1e-3, 1e-5)})
-    left, right = figure.axes
-    np.testing.assert_allclose(left.lines[0].get_ydata().astype(float), summary["median"][::2])
-    np.testing.assert_allclose(right.lines[1].get_ydata(), [1, 3])
-    plt.close(figure)
 
 
 def test_the_program_knows_its_options():
