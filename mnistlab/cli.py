@@ -267,15 +267,16 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes any that is free.")] = 8000,
+    root_path: Annotated[str, typer.Option(help="Path under which a proxy shows the server, like /digits.")] = "",
 ) -> None:
-    """Serve a page that reads pictures, a sketchpad at /draw, and an HTTP interface."""
+    """Serve a page that reads pictures, a sketchpad at /draw, and an HTTP interface, which /docs lets you try."""
     try:
         from mnistlab.app.server import serve as run_server
     except ModuleNotFoundError as error:
         print(f"mnistlab: the server needs {error.name}: pip install 'mnistlab[app]'", file=sys.stderr)
         raise typer.Exit(1) from error
     with _plain_errors():
-        run_server(model, host, port)
+        run_server(model, host, port, root_path=root_path)
 
 
 def _schedule(name: ScheduleName, rate: float, warm_up: float) -> Constant | Cosine | Step | WarmUp:

@@ -7,10 +7,11 @@ import hashlib
 import html
 import json
 from importlib.resources import files
+from importlib.util import find_spec
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from mnistlab.data import to_vectors
@@ -20,11 +21,17 @@ from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, WORKING_SIZE
 from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.network import Network
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["DigitPad", "example"]
 
 LAYERS = (Dense, ReLU, Sigmoid, Tanh, Softmax, Dropout)
 PAPER, PEN = WORKING_SIZE, 20
 """Pixels across the paper, which needs no shrinking then, and across the pen."""
+
+BAR, EDGE = "#0072b2", "#767676"
+"""Colours of the picture that stands in for a pad in print."""
 
 MOST_BYTES = 1_000_000
 """Of the page that a pad may take."""
@@ -77,7 +84,19 @@ class DigitPad:
         return network
 
     def figure(self) -> Figure:
-        """Draw the pad with an example on it, and what the network makes of it."""
+        """Draw the pad with an example on it, and what the network makes of it.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If there is no matplotlib, which nothing else of a pad needs.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "a pad's picture needs matplotlib: pip install 'mnistlab[notebooks]'", name=error.name
+            ) from error
         drawing = example()
         image, network = from_drawing(drawing), self.network()
         probabilities = network.predict_proba(to_vectors(image[None]))[0]
@@ -89,16 +108,19 @@ class DigitPad:
         seen.set_title(f"as the network sees it, {FIELD} × {FIELD}", fontsize=10)
         for axes in (paper, seen):
             axes.set(xticks=[], yticks=[])
-            axes.spines[:].set(visible=True, color="#767676")
-        chances.barh(range(10), probabilities, color="#0072b2")
+            axes.spines[:].set(visible=True, color=EDGE)
+        chances.barh(range(10), probabilities, color=BAR)
         chances.set(yticks=range(10), xlim=(0, 1), xlabel="probability", ylabel="digit")
         chances.invert_yaxis()
         return figure
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str | bytes]:
-        drawing = BytesIO()
-        self.figure().savefig(drawing, format="pdf", metadata={"CreationDate": None})
-        return {"text/html": self._repr_html_(), "application/pdf": drawing.getvalue(), "text/plain": repr(self)}
+        shown: dict[str, str | bytes] = {"text/html": self._repr_html_()}
+        if find_spec("matplotlib"):
+            drawing = BytesIO()
+            self.figure().savefig(drawing, format="pdf", metadata={"CreationDate": None})
+            shown["application/pdf"] = drawing.getvalue()
+        return shown | {"text/plain": repr(self)}
 
     def _repr_html_(self) -> str:
         start = {
