@@ -28,6 +28,12 @@ class Layer:
     outputs: int | None = None
     """Length of an output row, or None where it is that of the input."""
 
+    bound: frozenset[str] = frozenset()
+    """Names of the arrays that are views of a network's vectors, such as ``W`` and ``dW``: see ``__setattr__``."""
+
+    own: frozenset[str] | None = None
+    """Names of what the layer had when its network was made: all but views and memories; None in no network."""
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of each parameter, in the order in which the network's flat vector holds them."""
         return {}
@@ -47,9 +53,40 @@ class Layer:
         """Arguments that make this layer again; plain values only, so that a file can hold them."""
         return {}
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute; what is assigned to a view of the network's vectors is written there (ValueError)."""
+        if name in self.bound:
+            write(getattr(self, name), value, f"{name} of {self!r}")
+        else:
+            super().__setattr__(name, value)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a copy or a pickle holds: a layer in no network, without what it remembers of the last batch."""
+        names = vars(self).keys() if self.own is None else self.own
+        return {name: value for name, value in vars(self).items() if name in names}
+
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def write(view: np.ndarray, values: np.ndarray, name: str) -> None:
+    """Copy ``values`` into the array that a network knows as ``name``; ValueError if they have another shape."""
+    if values is not view:  # as after ``layer.W += 1``
+        if np.shape(values) != view.shape:
+            raise ValueError(f"{name} has the shape {view.shape}, and what is assigned has {np.shape(values)}")
+        view[...] = values
+
+
+def forward_only(part: object, *arguments: np.ndarray) -> np.ndarray:
+    """Return ``part.forward(*arguments)`` of a layer or a loss that is left as it was: no backward pass follows."""
+    before = dict(vars(part))
+    try:
+        return part.forward(*arguments)
+    finally:
+        for name in vars(part).keys() - before.keys():
+            vars(part).pop(name, None)
+        vars(part).update(before)
 
 
 class Dense(Layer):

@@ -17,7 +17,7 @@ import numpy as np
 from mnistlab.checkpoint import Checkpoint
 from mnistlab.checks import check_inputs, check_positive, check_seed, check_targets, check_type
 from mnistlab.data import ahead, minibatches, split
-from mnistlab.layers import Softmax
+from mnistlab.layers import Softmax, forward_only
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy
 from mnistlab.network import Network
 from mnistlab.optimizers import SGD, Optimizer
@@ -156,7 +156,7 @@ def evaluate(
     """
     outputs = network.outputs(x, batch_size)
     targets = check_targets(y, len(outputs), network.output_size, network.dtype)
-    value = (loss or default_loss(network)).forward(outputs, targets)
+    value = forward_only(loss or default_loss(network), outputs, targets)
     return Evaluation(float(value), float(np.mean(outputs.argmax(axis=1) == targets.argmax(axis=1))))
 
 
