@@ -46,6 +46,8 @@ def check_inputs(x: np.ndarray, features: int, dtype: np.dtype) -> np.ndarray:
 def check_targets(y: np.ndarray, samples: int, outputs: int, dtype: np.dtype) -> np.ndarray:
     """Return targets of shape (samples, outputs): labels are made one-hot, rows of numbers are taken as they are.
 
+    Where there is one output, a vector holds its targets.
+
     Raises
     ------
     TypeError
@@ -56,7 +58,9 @@ def check_targets(y: np.ndarray, samples: int, outputs: int, dtype: np.dtype) ->
     y = np.asarray(y)
     if len(np.atleast_1d(y)) != samples:
         raise ValueError(f"there are {samples} samples but {len(np.atleast_1d(y))} targets")
-    if y.ndim == 1:
+    if y.ndim == 1 and outputs == 1:
+        y = y[:, None]
+    elif y.ndim == 1:
         return one_hot(y, outputs, dtype)
     if y.shape != (samples, outputs):
         raise ValueError(

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mnistlab.layers import Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.network import Network
+
 __all__ = ["CrossEntropy", "Loss", "SoftmaxCrossEntropy", "SquaredError"]
 
 
@@ -22,6 +25,9 @@ class Loss:
     def backward(self) -> np.ndarray:
         """Return dL/doutputs, shape (N, K)."""
         raise NotImplementedError(f"{type(self).__name__} defines no backward pass")
+
+    def check_network(self, network: Network) -> None:
+        """Raise ValueError if the formula is not meant for what the network's last layer gives."""
 
     def check_targets(self, targets: np.ndarray) -> None:
         """Raise ValueError if the formula does not hold for targets of shape (N, K) such as these."""
@@ -72,6 +78,20 @@ class SoftmaxCrossEntropy(Loss):
         """``dz = (p - t) / N``."""
         return (self.p - self.t) / len(self.p)
 
+    def check_network(self, network: Network) -> None:
+        """Raise ValueError if the network has one output, or ends in an activation: its outputs are no logits then."""
+        last = _last_of_several(network)
+        if isinstance(last, Softmax):
+            raise ValueError(
+                "SoftmaxCrossEntropy computes the softmax itself, and the network ends in Softmax(): leave that layer "
+                "out, or use CrossEntropy"
+            )
+        if isinstance(last, ReLU | Sigmoid | Tanh):
+            raise ValueError(
+                f"SoftmaxCrossEntropy is for logits, and the network ends in {last!r}: end it in Dense, or use "
+                "SquaredError"
+            )
+
     def check_targets(self, targets: np.ndarray) -> None:
         """Raise ValueError if a row of targets does not add to 1: the gradient would be wrong."""
         wrong = np.flatnonzero(np.abs(targets.sum(axis=1) - 1) > 1e-4)
@@ -114,6 +134,15 @@ class CrossEntropy(Loss):
         """``dp = -t / (N p) [p > ε]``."""
         return -self.t / np.maximum(self.p, self.epsilon) * (self.p > self.epsilon) / len(self.p)
 
+    def check_network(self, network: Network) -> None:
+        """Raise ValueError if the network has one output, or if its outputs are no probabilities that add to 1."""
+        last = _last_of_several(network)
+        if not isinstance(last, Softmax) and type(last).__module__.startswith("mnistlab."):
+            raise ValueError(
+                f"CrossEntropy is for the probabilities of Softmax(), and the network ends in {last!r}: end it in "
+                + ("Softmax()" if last.outputs is None else "Softmax(), or use SoftmaxCrossEntropy")
+            )
+
     def config(self) -> dict[str, object]:
         """The floor under the probabilities."""
         return {"epsilon": self.epsilon}
@@ -133,3 +162,13 @@ class SquaredError(Loss):
     def backward(self) -> np.ndarray:
         """``dy = (y - t) / N``."""
         return self.difference / len(self.difference)
+
+
+def _last_of_several(network: Network) -> Layer:
+    """Return the layer that gives the outputs; ValueError if there is one output, whose softmax is always 1."""
+    if network.output_size == 1:
+        raise ValueError(
+            "the softmax of one output is always 1: for two classes, give the network two outputs, or end it in "
+            "Sigmoid() and use SquaredError with targets 0 and 1"
+        )
+    return network.layers[-1]

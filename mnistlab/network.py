@@ -11,7 +11,7 @@ import numpy as np
 
 from mnistlab.checks import check_inputs, check_positive
 from mnistlab.devices import array_module, to_host
-from mnistlab.layers import Layer, Softmax, forward_only, write
+from mnistlab.layers import Layer, Sigmoid, Softmax, forward_only, write
 
 __all__ = ["Network"]
 
@@ -186,8 +186,20 @@ class Network:
         return np.concatenate(parts)
 
     def predict(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
-        """Return the most probable class of each sample, shape (N,); errors as :meth:`outputs`."""
-        return self.outputs(x, batch_size).argmax(axis=1)
+        """Return the most probable class of each sample, shape (N,).
+
+        Of a single output after Sigmoid, return whether it is above ½, as 0 or 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`outputs`; and ValueError if there is one output of another kind, which names no class.
+        """
+        if self.output_size > 1:
+            return self.outputs(x, batch_size).argmax(axis=1)
+        if not isinstance(self.layers[-1], Sigmoid):
+            raise ValueError("one output names no class: end the network in Sigmoid(), or look at outputs(x)")
+        return (self.outputs(x, batch_size)[:, 0] > 0.5).astype(np.intp)
 
     def predict_proba(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
         """Return the probability of each class, shape (N, output_size), rows adding to 1.
@@ -198,9 +210,11 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            As :meth:`outputs`; and ValueError if the network ends in an activation other than softmax, whose outputs
-            are no logits.
+            As :meth:`outputs`; and ValueError if the network has one output, or ends in an activation other than
+            softmax, whose outputs are no logits.
         """
+        if self.output_size == 1:
+            raise ValueError("the softmax of one output is always 1: look at outputs(x)")
         last = self.layers[-1]
         if isinstance(last, Softmax):
             return self.outputs(x, batch_size)

@@ -37,7 +37,11 @@ __all__ = [
 
 
 class Evaluation(NamedTuple):
-    """Mean loss and share of right answers over a data set."""
+    """Mean loss and share of right answers over a data set.
+
+    An answer is the largest output; where there is one output, whether it is above ½. If its targets are not all 0 or
+    1 there are no answers, and the accuracy is NaN.
+    """
 
     loss: float
     accuracy: float
@@ -128,7 +132,10 @@ def train_step(
 
 
 def default_loss(network: Network) -> Loss:
-    """Return cross-entropy in the form that fits: on probabilities after a Softmax layer, else on logits."""
+    """Return cross-entropy in the form that fits: on probabilities after a Softmax layer, else on logits.
+
+    It refuses networks whose outputs are neither (:meth:`Loss.check_network`): pass them a loss.
+    """
     return CrossEntropy() if isinstance(network.layers[-1], Softmax) else SoftmaxCrossEntropy()
 
 
@@ -143,7 +150,7 @@ def evaluate(
         The network.
     x, y
         Samples of shape (N, input_size); labels of shape (N,) or target rows of shape (N, output_size), whose largest
-        entry is then the class.
+        entry is then the class. Where there is one output, a target a sample: 0 or 1 for two classes.
     loss
         :func:`default_loss` if none is given.
     batch_size
@@ -152,12 +159,26 @@ def evaluate(
     Raises
     ------
     TypeError, ValueError
-        If the data do not fit the network.
+        If the data or the loss do not fit the network.
     """
+    loss = default_loss(network) if loss is None else loss
+    check_type("loss", loss, Loss)
+    loss.check_network(network)
     outputs = network.outputs(x, batch_size)
     targets = check_targets(y, len(outputs), network.output_size, network.dtype)
-    value = forward_only(loss or default_loss(network), outputs, targets)
-    return Evaluation(float(value), float(np.mean(outputs.argmax(axis=1) == targets.argmax(axis=1))))
+    value = float(forward_only(loss, outputs, targets))
+    if network.output_size > 1:
+        right = outputs.argmax(axis=1) == targets.argmax(axis=1)
+    elif _are_classes(targets):
+        right = (outputs > 0.5) == (targets > 0.5)
+    else:
+        right = math.nan
+    return Evaluation(value, float(np.mean(right)))
+
+
+def _are_classes(targets: np.ndarray) -> bool:
+    """Return whether targets name classes: rows do by their largest entry, a single output's do by 0 and 1."""
+    return targets.shape[1] > 1 or bool(np.isin(targets, (0, 1)).all())
 
 
 def fit(
@@ -189,7 +210,8 @@ def fit(
     x
         Samples, floating-point, shape (N, input_size).
     y
-        Labels, integers of shape (N,), or rows of targets of shape (N, output_size).
+        Labels, integers of shape (N,), or rows of targets of shape (N, output_size). Where there is one output, a
+        number a sample: 0 or 1 for two classes.
     loss
         :func:`default_loss` if none is given.
     optimizer
@@ -247,10 +269,13 @@ def fit(
         raise ValueError("resume needs a checkpoint to go on from: pass checkpoint=")
     seed, shuffle = check_seed(seed), bool(shuffle)
     epochs, batch_size = check_positive("epochs", epochs), check_positive("batch_size", batch_size)
+    loss.check_network(network)
     x, t, validation_data = _prepare(network, x, y, validation_data, validation_split, seed)
     loss.check_targets(t)
     if early_stopping and validation_data is None:
         raise ValueError("early stopping needs validation_data or a validation_split")
+    if early_stopping and early_stopping.monitor == "validation_accuracy" and not _are_classes(validation_data[1]):
+        raise ValueError("one output has an accuracy only where its targets are 0 and 1: monitor 'validation_loss'")
     if optimizer.steps:
         raise ValueError("this optimizer has been used already: its state belongs to another training")
 
