@@ -120,7 +120,7 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Step size.", show_default="0.1; 0.001 for adam")] = None,
     momentum: Annotated[float, typer.Option(min=0, help="Of sgd.")] = 0.9,
     schedule: Annotated[ScheduleName, typer.Option(help="How the learning rate changes.")] = ScheduleName.cosine,
-    warm_up: Annotated[float, typer.Option(min=0, help="Share of the training in which the rate rises from 0.")] = 0.0,
+    warm_up: Annotated[float, typer.Option(min=0, help="Share of the training in which the rate rises.")] = 0.0,
     weight_decay: Annotated[float, typer.Option(min=0, help="How fast weights shrink by themselves.")] = 1e-4,
     label_smoothing: Annotated[float, typer.Option(min=0, help="Share of each target spread over all classes.")] = 0.1,
     validation: Annotated[float, typer.Option(min=0, help="Share of the training images kept for validation.")] = 0.1,

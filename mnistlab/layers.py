@@ -169,13 +169,16 @@ class ReLU(Layer):
 class Sigmoid(Layer):
     r"""Logistic function :math:`y = 1 / (1 + e^{-x})`, elementwise.
 
-    Computed as :math:`(1 + \tanh(x/2)) / 2`, the same function, which overflows nowhere.
+    Computed as the softmax of x and 0, :math:`e^{x - m} / (e^{x - m} + e^{-m})` with :math:`m = \max(x, 0)`, which
+    cancels: no exponent is positive, so that nothing overflows, and small values have all their digits.
     Backward (:eq:`eq-sigmoid-backward`): :math:`dx = dy \cdot y (1 - y)`.
     """
 
     def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        """``y = 1 / (1 + exp(-x))``."""
-        self.y = (1 + np.tanh(x / 2)) / 2
+        """``y = exp(x - m) / (exp(x - m) + exp(-m))`` with m = max(x, 0), which is ``1 / (1 + exp(-x))``."""
+        m = np.maximum(x, 0)
+        e = np.exp(x - m)
+        self.y = e / (e + np.exp(-m))
         return self.y
 
     def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray:

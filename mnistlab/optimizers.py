@@ -16,7 +16,7 @@ __all__ = ["SGD", "Adam", "Optimizer"]
 
 HALF = Fraction(1, 2)  # as an exponent exact on symbols, where 0.5 is not
 FLUSH_EVERY = 20
-FLUSH_BELOW = 1e-30
+FLUSH_BELOW = 1e-30  # in float32; in another type as far above its smallest normal number
 
 
 class Optimizer:
@@ -38,6 +38,9 @@ class Optimizer:
     ValueError
         If a number is out of its range.
     """
+
+    velocities: tuple[str, ...] = ()
+    """Names of the state vectors to which gradients come as they are, and which decay where none comes."""
 
     def __init__(self, learning_rate: float | Schedule = 0.01, *, weight_decay: float = 0.0, l2: float = 0.0):
         self.learning_rate = learning_rate if callable(learning_rate) else Constant(float(learning_rate))
@@ -66,8 +69,10 @@ class Optimizer:
         if self.steps % FLUSH_EVERY == 0:
             # Where a pixel is always black the gradient is 0 and a velocity decays into subnormal numbers, on which
             # processors are many times slower, and stays there: 0.9 times the smallest of them rounds to itself.
-            for values in self.state.values():
-                values[np.abs(values) < FLUSH_BELOW] = 0
+            # Squares of gradients are left alone: there a number far smaller than these still counts.
+            for velocity in (self.state[name] for name in self.velocities if name in self.state):
+                bound = FLUSH_BELOW * float(np.finfo(velocity.dtype).tiny / np.finfo(np.float32).tiny)
+                velocity[np.abs(velocity) < bound] = 0
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
         """Apply the optimizer's own formula, in place."""
@@ -105,6 +110,8 @@ class SGD(Optimizer):
     ValueError
         If ``momentum`` is not in [0, 1), or an option that needs momentum is given without it.
     """
+
+    velocities = ("velocity",)
 
     def __init__(
         self,
@@ -153,6 +160,8 @@ class Adam(Optimizer):
     ValueError
         If a beta is not in [0, 1) or ``epsilon`` is not positive.
     """
+
+    velocities = ("gradient_sum",)
 
     def __init__(
         self,

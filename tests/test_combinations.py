@@ -59,7 +59,7 @@ def test_the_softmax_of_one_output_is_refused(clusters, end, loss):
     x, y = clusters
     network = ending(end, outputs=1)
     for call in (ml.fit, ml.evaluate):
-        with pytest.raises(ValueError, match="softmax of one output is always 1.*two outputs"):
+        with pytest.raises(ValueError, match=r"softmax of one output is always 1.*two outputs"):
             call(network, x, y > 0, loss=loss)
     with pytest.raises(ValueError, match="softmax of one output is always 1"):
         network.predict_proba(x)

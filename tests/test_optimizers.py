@@ -139,3 +139,20 @@ def test_dtype_stays_that_of_the_parameters():
 def test_wrong_options(make: Callable, error: type[Exception], message: str):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_squares_still_count(dtype: type):
+    """Adam divides by the gradient's size, whatever that is; nothing of it may be taken for zero on the way."""
+    g, epsilon = (1e-16, 1e-20) if dtype == np.float64 else (1e-17, 1e-21)
+    optimizer, w = ml.Adam(1e-3, epsilon=epsilon), np.zeros(1, dtype)
+    for _ in range(60):
+        optimizer.step(w, np.full(1, g, dtype))
+    assert w[0] == pytest.approx(-0.060, rel=1e-3)
+
+
+def test_velocities_are_flushed_far_below_what_counts_in_their_type():
+    optimizer, w = ml.SGD(1.0, momentum=0.5), np.zeros(1)
+    for _ in range(60):
+        optimizer.step(w, np.full(1, 1e-200))
+    assert w[0] == pytest.approx(-118e-200, rel=1e-6)

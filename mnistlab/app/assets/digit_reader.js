@@ -51,7 +51,7 @@ function digitReader(network) {
   const kinds = {
     Dense: dense,
     ReLU: () => (x) => x.map((value) => Math.max(value, 0)),
-    Sigmoid: () => (x) => x.map((value) => (1 + Math.tanh(value / 2)) / 2),
+    Sigmoid: () => (x) => x.map((value) => 1 / (1 + Math.exp(-value))),
     Tanh: () => (x) => x.map(Math.tanh),
     Softmax: () => softmax,
     Dropout: () => (x) => x, // drops in training only
