@@ -19,7 +19,10 @@ class Loss:
     """What training asks of a loss: a mean over the batch (:eq:`eq-batch-mean`)."""
 
     def forward(self, outputs: np.ndarray, targets: np.ndarray) -> np.floating:
-        """Return the mean loss of a batch; ``outputs`` and ``targets`` have shape (N, K)."""
+        """Return the mean loss of a batch; ``outputs`` and ``targets`` have shape (N, K).
+
+        A loss that can be weighted keeps in ``terms``, an array of N rows, what it adds up.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no forward pass")
 
     def backward(self) -> np.ndarray:
@@ -72,7 +75,8 @@ class SoftmaxCrossEntropy(Loss):
         e = np.exp(shifted)
         total = np.sum(e, axis=1, keepdims=True)
         self.p, self.t = e / total, targets
-        return np.sum(targets * (np.log(total) - shifted)) / len(logits)
+        self.terms = targets * (np.log(total) - shifted)
+        return np.sum(self.terms) / len(logits)
 
     def backward(self) -> np.ndarray:
         """``dz = (p - t) / N``."""
@@ -128,7 +132,8 @@ class CrossEntropy(Loss):
     def forward(self, p: np.ndarray, targets: np.ndarray) -> np.floating:
         """``L = -(1/N) Σ t log max(p, ε)``."""
         self.p, self.t = p, targets
-        return -np.sum(targets * np.log(np.maximum(p, self.epsilon))) / len(p)
+        self.terms = -targets * np.log(np.maximum(p, self.epsilon))
+        return np.sum(self.terms) / len(p)
 
     def backward(self) -> np.ndarray:
         """``dp = -t / (N p) [p > ε]``."""
@@ -157,11 +162,34 @@ class SquaredError(Loss):
     def forward(self, y: np.ndarray, targets: np.ndarray) -> np.floating:
         """``L = (1/2N) Σ (y - t)²``."""
         self.difference = y - targets
-        return np.sum(self.difference * self.difference) / (2 * len(y))
+        self.terms = self.difference * self.difference / 2
+        return np.sum(self.terms) / len(y)
 
     def backward(self) -> np.ndarray:
         """``dy = (y - t) / N``."""
         return self.difference / len(self.difference)
+
+
+class Weighted(Loss):
+    """Another loss, in which each sample counts as much as the last entry of its row of targets says.
+
+    The sum is divided by the number of samples, as Keras does, and not by that of the weights.
+    """
+
+    def __init__(self, loss: Loss):
+        self.loss = loss
+
+    def forward(self, outputs: np.ndarray, targets: np.ndarray) -> np.floating:
+        """``L = (1/N) Σ wₙ Lₙ``."""
+        self.w = targets[:, -1:]
+        self.loss.forward(outputs, targets[:, :-1])
+        if not hasattr(self.loss, "terms"):
+            raise ValueError(f"{self.loss!r} cannot be weighted: its forward keeps no terms")
+        return np.sum(self.w * self.loss.terms) / len(outputs)
+
+    def backward(self) -> np.ndarray:
+        """Each sample's row times its weight."""
+        return self.w * self.loss.backward()
 
 
 def _last_of_several(network: Network) -> Layer:

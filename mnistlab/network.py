@@ -137,6 +137,11 @@ class Network:
                 position = part.stop
             vars(layer).update(views, bound=frozenset(views))
 
+    def weight_mask(self) -> np.ndarray:
+        """Return a vector like ``parameters``: 1 for weights, 0 for biases, which are what has one dimension."""
+        shapes = [shape for layer in self.layers for shape in layer.parameter_shapes().values()]
+        return self.array(np.repeat([len(s) > 1 for s in shapes], [prod(s) for s in shapes]).astype(self.dtype))
+
     @property
     def dtype(self) -> np.dtype:
         """Type of the parameters."""

@@ -32,6 +32,8 @@ class Optimizer:
     l2
         λ of an L2 penalty ``λ/2 ‖w‖²`` added to the loss: ``g ← g + λ w`` (:eq:`eq-weight-decay`). For plain SGD it is
         the same as weight decay; with momentum or Adam it is not.
+    decay_biases
+        Whether the two act on biases too: on all parameters, or on those with two dimensions or more.
 
     Raises
     ------
@@ -42,14 +44,24 @@ class Optimizer:
     velocities: tuple[str, ...] = ()
     """Names of the state vectors to which gradients come as they are, and which decay where none comes."""
 
-    def __init__(self, learning_rate: float | Schedule = 0.01, *, weight_decay: float = 0.0, l2: float = 0.0):
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.01,
+        *,
+        weight_decay: float = 0.0,
+        l2: float = 0.0,
+        decay_biases: bool = True,
+    ):
         self.learning_rate = learning_rate if callable(learning_rate) else Constant(float(learning_rate))
         self.weight_decay = _check_range("weight_decay", weight_decay, upper=math.inf)
         self.l2 = _check_range("l2", l2, upper=math.inf)
+        self.decay_biases = bool(decay_biases)
         self.steps = 0
         self.state: dict[str, np.ndarray] = {}
 
-    def step(self, parameters: np.ndarray, gradients: np.ndarray, progress: float = 0.0) -> None:
+    def step(
+        self, parameters: np.ndarray, gradients: np.ndarray, progress: float = 0.0, decayed: np.ndarray | None = None
+    ) -> None:
         """Move ``parameters`` one step; ``gradients`` is left as it is.
 
         Parameters
@@ -58,13 +70,19 @@ class Optimizer:
             Vectors of one length and dtype; the first is changed in place.
         progress
             Fraction of the training that is done, for the schedule.
+        decayed
+            What :meth:`Network.weight_mask` returns; needed where ``decay_biases`` is off, else not looked at.
         """
+        if self.decay_biases:
+            decayed = 1
+        elif decayed is None:
+            raise ValueError("decay_biases=False needs to know the biases: pass decayed=network.weight_mask()")
         rate = self.learning_rate(progress)
         self.steps += 1
         if self.l2:
-            gradients = gradients + self.l2 * parameters
+            gradients = gradients + self.l2 * decayed * parameters
         if self.weight_decay:
-            parameters *= 1 - rate * self.weight_decay
+            parameters *= 1 - rate * self.weight_decay * decayed
         self.update(parameters, gradients, rate)
         if self.steps % FLUSH_EVERY == 0:
             # Where a pixel is always black the gradient is 0 and a velocity decays into subnormal numbers, on which
@@ -86,7 +104,8 @@ class Optimizer:
 
     def config(self) -> dict[str, object]:
         """Return what the optimizer was made with; the state is not part of it."""
-        return {name: value for name, value in vars(self).items() if name not in ("steps", "state")}
+        hidden = ("steps", "state", *(["decay_biases"] if self.decay_biases else []))
+        return {name: value for name, value in vars(self).items() if name not in hidden}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
@@ -122,8 +141,9 @@ class SGD(Optimizer):
         moving_average: bool = False,
         weight_decay: float = 0.0,
         l2: float = 0.0,
+        decay_biases: bool = True,
     ):
-        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2)
+        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2, decay_biases=decay_biases)
         self.momentum = _check_range("momentum", momentum)
         if (nesterov or moving_average) and not self.momentum:
             raise ValueError("nesterov and moving_average need a momentum above 0")
@@ -172,8 +192,9 @@ class Adam(Optimizer):
         *,
         weight_decay: float = 0.0,
         l2: float = 0.0,
+        decay_biases: bool = True,
     ):
-        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2)
+        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2, decay_biases=decay_biases)
         self.beta_1 = _check_range("beta_1", beta_1)
         self.beta_2 = _check_range("beta_2", beta_2)
         if not epsilon > 0:
