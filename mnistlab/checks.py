@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from mnistlab.data import one_hot
 
 __all__ = ["check_inputs", "check_positive", "check_seed", "check_targets", "check_type"]
 
+LARGE = 50
+"""More than standardized inputs reach, and less than what is brightest in a batch of pixels up to 255."""
+
 
 def check_inputs(x: np.ndarray, features: int, dtype: np.dtype) -> np.ndarray:
-    """Return ``x`` as an array of ``dtype`` and shape (N, features).
+    """Return ``x`` as an array of ``dtype`` and shape (N, features); warn if it looks like pixels from 0 to 255.
 
     Raises
     ------
@@ -40,6 +45,12 @@ def check_inputs(x: np.ndarray, features: int, dtype: np.dtype) -> np.ndarray:
     if not np.isfinite(x).all():
         row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
         raise ValueError(f"the inputs hold NaN or infinity, first in sample {row}")
+    if LARGE < x.max() <= 255 and x.min() >= 0:
+        warnings.warn(
+            f"the inputs reach from {x.min():g} to {x.max():g}, like pixels that are not scaled: networks learn from "
+            "numbers around 1. Divide them by 255, or for uint8 images pass mnistlab.to_vectors(images)",
+            stacklevel=3,
+        )
     return x
 
 
