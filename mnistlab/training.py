@@ -15,6 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
+from mnistlab.atomic import check_writable
 from mnistlab.checkpoint import Checkpoint
 from mnistlab.checks import check_inputs, check_positive, check_seed, check_targets, check_type
 from mnistlab.data import ahead, minibatches, split
@@ -276,6 +277,8 @@ def fit(
         If data or options do not fit, or what ``augment`` returns for the first batch; nothing has been changed then.
     TrainingDiverged
         If the loss becomes NaN or infinite, in training or in validation. The parameters are those before that step.
+    OSError
+        If ``checkpoint`` cannot be written; tried before the first epoch.
     FileExistsError
         If ``checkpoint`` exists and ``resume`` is not set: it might hold hours of work.
     CheckpointError
@@ -329,6 +332,7 @@ def fit(
             raise FileExistsError(
                 f"{saved.path} exists: pass resume=True to go on with that training, or name another file"
             )
+        check_writable(saved.path)
 
     if augment is None:  # which makes its images in the main memory, a batch at a time
         x, t = network.array(x), network.array(t)

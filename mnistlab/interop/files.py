@@ -98,6 +98,8 @@ def load_network(path: str | Path) -> Network:
 def read_metadata(path: str | Path) -> dict[str, str]:
     """Return what stands beside the parameters in a network's file; errors as :func:`load_network`."""
     path = Path(path)
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder, and no file")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
