@@ -19,8 +19,20 @@ from mnistlab.initializers import He, Initializer
 __all__ = ["Dense", "Dropout", "Layer", "ReLU", "Sigmoid", "Softmax", "Tanh"]
 
 
+LAYERS: dict[str, type[Layer]] = {}
+"""Every class of layers by its name, the library's and any other: what a file or a page can be made of."""
+
+
 class Layer:
-    """What a network asks of a layer. A layer without parameters defines ``forward`` and ``backward`` only."""
+    """What a network asks of a layer. A layer without parameters defines ``forward`` and ``backward`` only.
+
+    A class of your own is known by its name as soon as it is defined: networks of it can be saved, and loaded where it
+    is defined too. For that, ``config`` returns the arguments with which the layer was made.
+    """
+
+    javascript: str | None = None
+    """For a page, the layer as a function: ``(layer, take) => (x) => …``. ``layer`` is its ``config``, ``take(size)``
+    returns the next ``size`` parameters, and ``x`` is a Float64Array of the inputs."""
 
     inputs: int | None = None
     """Length of an input row, or None where any length will do."""
@@ -33,6 +45,11 @@ class Layer:
 
     own: frozenset[str] | None = None
     """Names of what the layer had when its network was made: all but views and memories; None in no network."""
+
+    def __init_subclass__(cls) -> None:
+        # The library's names stay the library's; a class that is defined again, as in a notebook, replaces itself.
+        if not _is_ours(LAYERS.get(cls.__name__)) or _is_ours(cls):
+            LAYERS[cls.__name__] = cls
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of each parameter, in the order in which the network's flat vector holds them."""
@@ -68,6 +85,21 @@ class Layer:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def _is_ours(kind: type | None) -> bool:
+    return kind is not None and kind.__module__ in ("mnistlab.layers", "mnistlab.convolution")
+
+
+def make_layer(config: dict[str, object]) -> Layer:
+    """Return the layer that :meth:`Network.config` has described; ValueError if no class of its name is defined."""
+    arguments = dict(config)
+    kind = arguments.pop("type")
+    if kind not in LAYERS:
+        raise ValueError(
+            f"it has a layer {kind!r}, which this version does not know: if it is your own, import its module"
+        )
+    return LAYERS[kind](**arguments)
 
 
 def write(view: np.ndarray, values: np.ndarray, name: str) -> None:

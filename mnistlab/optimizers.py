@@ -12,7 +12,7 @@ import numpy as np
 
 from mnistlab.schedules import Constant, Schedule
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop"]
 
 HALF = Fraction(1, 2)  # as an exponent exact on symbols, where 0.5 is not
 FLUSH_EVERY = 20
@@ -165,6 +165,39 @@ class SGD(Optimizer):
             w += v
 
 
+class RMSprop(Optimizer):
+    r"""Gradient descent on gradients divided by a running root mean square (Tieleman & Hinton, 2012), in Keras's form.
+
+    ``v ← ρ v + (1 - ρ) g²``, then ``w ← w - η g / √(v + ε)`` (:eq:`eq-rmsprop`): ε stands under the root, and the first
+    steps are not corrected.
+
+    Raises
+    ------
+    ValueError
+        If ``rho`` is not in [0, 1) or ``epsilon`` is not positive.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        rho: float = 0.9,
+        epsilon: float = 1e-7,
+        *,
+        weight_decay: float = 0.0,
+        l2: float = 0.0,
+        decay_biases: bool = True,
+    ):
+        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2, decay_biases=decay_biases)
+        self.rho, self.epsilon = _check_range("rho", rho), _check_epsilon(epsilon)
+
+    def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
+        """``w ← w - η g / √(v + ε)``."""
+        v = self.zeros("mean_square", w)
+        v *= self.rho
+        v += (1 - self.rho) * (g * g)
+        w -= rate * g / np.sqrt(v + self.epsilon)
+
+
 class Adam(Optimizer):
     r"""Adaptive moment estimation, Algorithm 1 of Kingma & Ba (2015); with ``weight_decay``, AdamW.
 
@@ -197,9 +230,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, weight_decay=weight_decay, l2=l2, decay_biases=decay_biases)
         self.beta_1 = _check_range("beta_1", beta_1)
         self.beta_2 = _check_range("beta_2", beta_2)
-        if not epsilon > 0:
-            raise ValueError(f"epsilon must be positive, not {epsilon!r}")
-        self.epsilon = float(epsilon)
+        self.epsilon = _check_epsilon(epsilon)
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
         """``w ← w - η √S₂ / S₁ · M / (√V + ε √S₂)``, which is ``w - η m̂ / (√v̂ + ε)``."""
@@ -217,6 +248,12 @@ class Adam(Optimizer):
         np.divide(first, step, out=step)
         step *= rate * second_root / first_weight
         w -= step
+
+
+def _check_epsilon(value: float) -> float:
+    if not value > 0:
+        raise ValueError(f"epsilon must be positive, not {value!r}")
+    return float(value)
 
 
 def _check_range(name: str, value: float, upper: float = 1.0) -> float:

@@ -55,8 +55,9 @@ function digitReader(network) {
     Tanh: () => (x) => x.map(Math.tanh),
     Softmax: () => softmax,
     Dropout: () => (x) => x, // drops in training only
+    ...network.kinds, // of layers that are not the library's
   };
-  const passes = layers.map((layer) => [layer.type, kinds[layer.type](layer)]);
+  const passes = layers.map((layer) => [layer.type, kinds[layer.type](layer, take)]);
 
   // Grey values 0…255 of an image; returns the ten probabilities, and what each hidden activation gives.
   function read(image) {
