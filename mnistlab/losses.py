@@ -170,7 +170,7 @@ class SquaredError(Loss):
         return self.difference / len(self.difference)
 
 
-class Weighted(Loss):
+class Weighted:
     """Another loss, in which each sample counts as much as the last entry of its row of targets says.
 
     The sum is divided by the number of samples, as Keras does, and not by that of the weights.
