@@ -16,7 +16,7 @@ __all__ = ["SGD", "Adam", "Optimizer", "RMSprop"]
 
 HALF = Fraction(1, 2)  # as an exponent exact on symbols, where 0.5 is not
 FLUSH_EVERY = 20
-FLUSH_BELOW = 1e-30  # in float32; in another type as far above its smallest normal number
+FLUSH_BELOW = 1e-30
 
 
 class Optimizer:
@@ -41,7 +41,7 @@ class Optimizer:
         If a number is out of its range.
     """
 
-    velocities: tuple[str, ...] = ()
+    velocities: frozenset[str] = frozenset()
     """Names of the state vectors to which gradients come as they are, and which decay where none comes."""
 
     def __init__(
@@ -73,11 +73,7 @@ class Optimizer:
         decayed
             What :meth:`Network.weight_mask` returns; needed where ``decay_biases`` is off, else not looked at.
         """
-        if self.decay_biases:
-            decayed = 1
-        elif decayed is None:
-            raise ValueError("decay_biases=False needs to know the biases: pass decayed=network.weight_mask()")
-        rate = self.learning_rate(progress)
+        rate, decayed = self.learning_rate(progress), 1 if self.decay_biases else _check_mask(decayed)
         self.steps += 1
         if self.l2:
             gradients = gradients + self.l2 * decayed * parameters
@@ -87,10 +83,9 @@ class Optimizer:
         if self.steps % FLUSH_EVERY == 0:
             # Where a pixel is always black the gradient is 0 and a velocity decays into subnormal numbers, on which
             # processors are many times slower, and stays there: 0.9 times the smallest of them rounds to itself.
-            # Squares of gradients are left alone: there a number far smaller than these still counts.
-            for velocity in (self.state[name] for name in self.velocities if name in self.state):
-                bound = FLUSH_BELOW * float(np.finfo(velocity.dtype).tiny / np.finfo(np.float32).tiny)
-                velocity[np.abs(velocity) < bound] = 0
+            for name in self.velocities & self.state.keys():  # squares of gradients count, however small
+                values = self.state[name]
+                values[np.abs(values) < _flush_below(values.dtype)] = 0
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
         """Apply the optimizer's own formula, in place."""
@@ -130,7 +125,7 @@ class SGD(Optimizer):
         If ``momentum`` is not in [0, 1), or an option that needs momentum is given without it.
     """
 
-    velocities = ("velocity",)
+    velocities = frozenset({"velocity"})
 
     def __init__(
         self,
@@ -214,7 +209,7 @@ class Adam(Optimizer):
         If a beta is not in [0, 1) or ``epsilon`` is not positive.
     """
 
-    velocities = ("gradient_sum",)
+    velocities = frozenset({"gradient_sum"})
 
     def __init__(
         self,
@@ -248,6 +243,17 @@ class Adam(Optimizer):
         np.divide(first, step, out=step)
         step *= rate * second_root / first_weight
         w -= step
+
+
+def _flush_below(dtype: np.dtype) -> float:
+    """Return ``FLUSH_BELOW`` for float32, and for another type a number as far above its smallest normal one."""
+    return FLUSH_BELOW * float(np.finfo(dtype).tiny / np.finfo(np.float32).tiny)
+
+
+def _check_mask(decayed: np.ndarray | None) -> np.ndarray:
+    if decayed is None:
+        raise ValueError("decay_biases=False needs to know the biases: pass decayed=network.weight_mask()")
+    return decayed
 
 
 def _check_epsilon(value: float) -> float:
