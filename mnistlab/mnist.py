@@ -167,11 +167,30 @@ def _mnist(arrays: Arrays, source: str) -> MNIST:
 def _read(path: Path) -> Arrays:
     """Return the four arrays of an ``.npz`` file; OSError if it cannot be opened, DataError if it is damaged."""
     with open(path, "rb") as file:
+        if kind := _other_kind(file.read(512)):
+            raise DataError(f"it is {kind}, and not an .npz file like Keras's mnist.npz")
+        file.seek(0)
         try:
             with np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in _ARRAYS}
         except Exception as error:  # damaged bytes come out of zipfile, zlib and NumPy as a dozen kinds of error
             raise DataError(f"no whole .npz file of MNIST ({_reason(error)})") from error
+
+
+def _other_kind(start: bytes) -> str | None:
+    """Return in words what a file is that begins so, if it is no .npz file but something that people take for one."""
+    known = {b"\x1f\x8b": "a gzip file", b"\x93NUMPY": "a single array (.npy)", b"\x89HDF": "an HDF5 file"}
+    for magic, kind in known.items():
+        if start.startswith(magic):
+            return kind
+    if not start:
+        return "empty"
+    text = start.decode("utf-8", "ignore").lstrip("\ufeff \r\n\t").lower()
+    if text.startswith("<"):
+        return "a page of HTML or XML, perhaps the answer of a server that did not send the file"
+    if not start.startswith(b"PK") and all(character.isprintable() or character in "\r\n\t" for character in text):
+        return "a text, such as CSV"
+    return None
 
 
 def _cache_folder(cache_dir: Path | None) -> Path:

@@ -25,7 +25,7 @@ from mnistbook.projects.published import PublishedAccuracy
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.network import Network
-from mnistlab.optimizers import SGD, Optimizer
+from mnistlab.optimizers import SGD, Optimizer, RMSprop
 from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.training import evaluate, fit
 
@@ -55,34 +55,6 @@ LIBRARIES = ("mnistlab", "keras")
 
 EVALUATED_TOGETHER = 1000
 """Images in one batch when a network is tried."""
-
-
-class RMSprop(Optimizer):
-    r"""Gradient descent on gradients divided by a running root mean square, in Keras's form (:eq:`eq-rmsprop`).
-
-    ``v ← ρ v + (1 - ρ) g²``, then ``w ← w - η g / √(v + ε)``: ε stands under the root, and the first steps are not
-    corrected.
-
-    Raises
-    ------
-    ValueError
-        If ``rho`` is not in [0, 1) or ``epsilon`` is not positive.
-    """
-
-    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7):
-        super().__init__(learning_rate)
-        if not 0 <= rho < 1:
-            raise ValueError(f"rho must be at least 0 and less than 1, not {rho!r}")
-        if not epsilon > 0:
-            raise ValueError(f"epsilon must be positive, not {epsilon!r}")
-        self.rho, self.epsilon = float(rho), float(epsilon)
-
-    def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
-        """``w ← w - η g / √(v + ε)``."""
-        v = self.zeros("mean_square", w)
-        v *= self.rho
-        v += (1 - self.rho) * (g * g)
-        w -= rate * g / np.sqrt(v + self.epsilon)
 
 
 @dataclass(frozen=True)

@@ -140,9 +140,7 @@ def test_silencing_equals_a_network_without_the_units(network, images):
     x = np.concatenate([x] * 4) + 0.1 * np.random.default_rng(4).random((20, 784))
     y = network.predict(x)  # right for all, by definition ...
     y[:4] = range(4)  # ... but for some
-    without = ml.Network(network.layers, dtype=np.float64)
-    whole = network.parameters.copy()
-    without.parameters[...] = whole
+    without = network.clone()
     units = np.array([0, 3, 4])
     lost = hidden_units.silencing(without, x, y, [units, np.array([], int)])
     assert (lost[1] == 0).all()
