@@ -236,7 +236,7 @@ def good(tmp_path):
     "code, needed",
     [
         ("from mnistlab.interop import (\n    import_keras,\n)", True),
-        ("from mnistbook.kit import style", True),
+        ("from mnistbook.projects import keras_dense, networks", True),
         ("import keras", True),
         ("from tensorflow import data", True),
         ("print('a text about Keras and keras')", False),
