@@ -122,7 +122,7 @@ def test_the_branch_that_the_buttons_lead_to_is_published_when_built_and_checked
     assert JOBS["publish", "notebooks"]["needs"] == "build"
     (script,) = [script for job, script in SCRIPTS if job == "publish/notebooks"]
     assert re.search(r"--initial-branch (\S+)", script)[1] == repository.NOTEBOOKS_BRANCH
-    assert script.rstrip().endswith(f"/$GITHUB_REPOSITORY\" {repository.NOTEBOOKS_BRANCH}")
+    assert script.rstrip().endswith(f'/$GITHUB_REPOSITORY" {repository.NOTEBOOKS_BRANCH}')
 
 
 def test_a_release_comes_after_the_tests_and_needs_no_password():

@@ -112,9 +112,10 @@ def shown(output: NotebookNode, alt: str) -> NotebookNode:
     output.data = NotebookNode({mime: data for mime, data in output.data.items() if not LEFT_OUT.fullmatch(mime)})
     for mime in (mime for mime in output.data if alt and mime.startswith("image/")):
         output.metadata[mime] = {**output.metadata.get(mime, {}), "alt": alt}
-    if alt and "image/svg+xml" in output.data:
-        named = f'<svg role="img" aria-label="{escape(alt)}" '
-        output.data["image/svg+xml"] = output.data["image/svg+xml"].replace("<svg ", named, 1)
+    if "image/svg+xml" in output.data:
+        named = f'role="img" aria-label="{escape(alt)}" ' if alt else ""
+        drawn = f'<svg {named}style="max-width: 100%; height: auto" '  # on a telephone it shrinks, as on the page
+        output.data["image/svg+xml"] = output.data["image/svg+xml"].replace("<svg ", drawn, 1)
     return output
 
 

@@ -179,11 +179,8 @@ class Markdown:
 
     def plain(self, node: nodes.Element) -> str:
         """Return a title for a place where Markdown is not read, but formulas are."""
-        texts = (
-            f"${each.astext()}$" if isinstance(each.parent, nodes.math) else escape(each.astext(), quote=False)
-            for each in node.findall(nodes.Text)
-        )
-        return " ".join("".join(texts).split())
+        texts = (f"${text}$" if isinstance(text.parent, nodes.math) else str(text) for text in node.findall(nodes.Text))
+        return escape(" ".join("".join(texts).split()), quote=False)
 
 
 NOTHING = (nodes.target, nodes.comment, nodes.substitution_definition, nodes.Invisible)
@@ -213,7 +210,7 @@ def code(text: str) -> str:
 
 def fenced(node: nodes.literal_block) -> str:
     """Return a listing."""
-    text = node.astext()
+    text = node.astext().strip("\n")
     fence = "```" if "```" not in text else "````"
     language = node.get("language", "")
     return f"{fence}{'python' if 'python' in language else ''}\n{text}\n{fence}"
