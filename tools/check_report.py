@@ -8,6 +8,7 @@ import debian
 from common import run, say
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+TESTS = ("tests/test_pages.py", "tests/test_resolved_notebooks.py")
 
 
 def main() -> int:
@@ -22,7 +23,7 @@ def main() -> int:
     elif os.environ.get("CI"):
         say("there is no browser to open the pages in")
         return 1
-    return run(sys.executable, "-m", "pytest", "-q", "-m", "report", "tests/test_pages.py", "tests/test_resolved_notebooks.py")
+    return run(sys.executable, "-m", "pytest", "-q", "-m", "report", *TESTS)
 
 
 if __name__ == "__main__":
