@@ -29,6 +29,8 @@ NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
+DATA = re.compile(r"[A-Za-z0-9+/=]{10000,}")
+"""A file as text, such as the weights of a network that a page draws with."""
 PICTURE = re.compile(r"(application/papermill\.record/)?(image/.*|application/pdf)")
 
 
@@ -133,10 +135,12 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
 
 def clean_output(output: NotebookNode) -> NotebookNode:
-    """Return an output without pictures, and without metadata other than those of glued values."""
+    """Return an output without pictures and files as text, and without metadata other than those of glued values."""
     if "data" in output:
         output.data = NotebookNode({mime: data for mime, data in output.data.items() if not PICTURE.fullmatch(mime)})
         output.metadata = NotebookNode({key: value for key, value in output.metadata.items() if key == "scrapbook"})
+        if "text/html" in output.data:
+            output.data["text/html"] = DATA.sub("…", output.data["text/html"])
     return output
 
 
