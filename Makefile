@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 install: $(INSTALLED)  ## make .venv and install everything in it
 
 data: $(INSTALLED)  ## fetch MNIST, unless it is there already
-	@$(RUN) -m mnistlab data
+	@$(RUN) tools/fetch_mnist.py
 
 report: data  ## run the notebooks; build _build/html/index.html and _build/latex/report.pdf
 	@$(RUN) tools/report.py html pdf
@@ -46,23 +46,23 @@ links: $(INSTALLED)  ## follow every link that leads out of the report; needs th
 standalone: data  ## run all notebooks with nothing but the package, from a wheel, in a fresh environment
 	@$(RUN) tools/standalone.py
 
-constraints:  ## write the newest versions that go together to constraints.txt, for every Python found
-	@$(PYTHON) tools/constraints.py
+constraints: $(INSTALLED)  ## write the newest versions that go together to constraints.txt
+	@$(RUN) tools/constraints.py
 
 hooks: $(INSTALLED)  ## let git run the quick checks before each commit
 	@.venv/bin/pre-commit install
 
 cover: data  ## draw the picture of the landing page again
-	@$(RUN) -m mnistlab.experiments.cover book/assets
+	@$(RUN) -m mnistbook.cover book/assets
 
 app-network: data  ## train the network that 'mnistlab serve' and the pad ship with again
-	@$(RUN) -m mnistlab.app.train
+	@$(RUN) -m mnistbook.train_digits
 
-experiments: data  ## run the long studies and store them in results/; STUDIES="NAME NAME" for some of them
-	@$(RUN) -m mnistlab.experiments.studies $(STUDIES)
+experiments: data  ## run the long studies and store them in mnistbook/results/; STUDIES="NAME NAME" for some of them
+	@$(RUN) -m mnistbook.studies $(STUDIES)
 
 bench: data  ## time the library beside PyTorch, Keras and others, and store the table; BENCH=--short for a glance
-	@$(RUN) -m mnistlab.experiments.speed $(BENCH)
+	@$(RUN) -m mnistbook.ch19_where_the_time_goes.bench $(BENCH)
 
 clean:  ## remove what was built and the outputs kept from running the notebooks, but not the runs of 'make experiments'
 	@[ ! -d _build ] || find _build -mindepth 1 -maxdepth 1 ! -name experiments -exec rm -rf {} +

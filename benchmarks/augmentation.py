@@ -16,8 +16,8 @@ from scipy.ndimage import affine_transform, gaussian_filter, map_coordinates
 from threadpoolctl import threadpool_limits
 
 import mnistlab as ml
-from mnistlab.experiments.provenance import provenance
 from mnistlab.images import Augmentation, deskew
+from mnistlab.sweeps.provenance import provenance
 
 BATCH = 128
 FEW, MANY = 256, 12_800

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from mnistbook.ch19_where_the_time_goes.bench import report
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, epochs, rows
+from mnistbook.ch19_where_the_time_goes.bench.peers import OURS
+from mnistbook.ch19_where_the_time_goes.bench.store import COLUMNS, versions
+from mnistbook.ch19_where_the_time_goes.bench.training import EPOCH, about
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistlab.devices import DeviceError, array_module
-from mnistlab.experiments.provenance import provenance
-from mnistlab.experiments.speed import report
-from mnistlab.experiments.speed.measure import Crew, epochs, rows
-from mnistlab.experiments.speed.peers import OURS
-from mnistlab.experiments.speed.store import COLUMNS, versions
-from mnistlab.experiments.speed.training import EPOCH, about
-from mnistlab.experiments.speed.work import Work
+from mnistlab.sweeps.provenance import provenance
 
 NAMES = (OURS, "PyTorch", "PyTorch, flush, fused")
 WORKS = (

@@ -2,7 +2,7 @@
 
 keras_epochs.py               print a table for each number of threads
 keras_epochs.py --json FILE   write all times to a file as well
-keras_epochs.py --store       write them to results/keras_speed.csv, which the report shows; what is stored there for
+keras_epochs.py --store       write them to mnistbook/results/keras_speed.csv, which the report shows; what is stored there for
                               other numbers of threads stays
 
 Each number of threads has a process of its own, since TensorFlow decides when it starts. In it, all candidates take
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--images", type=int, default=20_000, help="how many are trained on (20000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows here too")
     parser.add_argument("--repetitions", type=int, default=5, help="turns of each candidate (5)")
-    parser.add_argument("--store", action="store_true", help="write results/keras_speed.csv")
+    parser.add_argument("--store", action="store_true", help="write mnistbook/results/keras_speed.csv")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads (1 2)")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
 
     import pandas as pd
 
-    from mnistlab.experiments import results
-    from mnistlab.experiments.provenance import provenance
+    from mnistbook import results
+    from mnistlab.sweeps.provenance import provenance
 
     frames = []
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ def with_stored(frame):
     """Return the rows with those that are stored for other numbers of threads."""
     import pandas as pd
 
-    from mnistlab.experiments import results
+    from mnistbook import results
 
     try:
         stored = results.read("keras_speed")
@@ -87,7 +87,7 @@ def measure(options: argparse.Namespace):
     from threadpoolctl import threadpool_limits
 
     import mnistlab as ml
-    from mnistlab.experiments.keras_speed import CANDIDATES, time_epochs
+    from mnistbook.ch16_dense_in_keras.speed import CANDIDATES, time_epochs
     from mnistlab.interop import import_keras
 
     keras = import_keras()
@@ -106,8 +106,8 @@ def measure(options: argparse.Namespace):
 
 def tables(frame, repetitions: int) -> str:
     """Return medians and quartiles as text, a table for each number of threads."""
-    from mnistlab.experiments.keras_speed import quartiles
-    from mnistlab.experiments.provenance import provenance
+    from mnistbook.ch16_dense_in_keras.speed import quartiles
+    from mnistlab.sweeps.provenance import provenance
 
     machine = provenance()
     lines = []

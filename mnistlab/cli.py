@@ -235,12 +235,12 @@ def sweep(
     A sweep that is interrupted goes on where it stopped when the same command is given again.
     """
     try:
-        from mnistlab.experiments.ranking import ranking_text
-        from mnistlab.experiments.sweep import SweepError
-        from mnistlab.experiments.sweep import sweep as run_sweep
-        from mnistlab.experiments.sweep_file import read_sweep_file
+        from mnistlab.sweeps.ranking import ranking_text
+        from mnistlab.sweeps.runner import SweepError
+        from mnistlab.sweeps.runner import sweep as run_sweep
+        from mnistlab.sweeps.sweep_file import read_sweep_file
     except ModuleNotFoundError as error:
-        print(f"mnistlab: sweeps need {error.name}: pip install 'mnistlab[experiments]'", file=sys.stderr)
+        print(f"mnistlab: sweeps need {error.name}: pip install 'mnistlab[sweeps]'", file=sys.stderr)
         raise typer.Exit(1) from error
     with _plain_errors():
         runs = read_sweep_file(file)

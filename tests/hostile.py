@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 import mnistlab as ml
-from mnistlab.experiments.drawings import drawings
+from mnistbook.ch18_draw_your_own.drawings import drawings
 
 NAMES = [
     "digit.png",

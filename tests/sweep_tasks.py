@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_info
 
-from mnistlab.experiments.sweep import sweep
+from mnistlab.sweeps.runner import sweep
 
 
 @dataclass(frozen=True)

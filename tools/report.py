@@ -20,7 +20,7 @@ from latex import for_print
 from report_checks import check_html, check_latex
 
 # jupyter-cache looks at the code of a notebook only; the code runs on these.
-NOTEBOOKS_RUN_ON = ("mnistlab", "results", "constraints.txt")
+NOTEBOOKS_RUN_ON = ("mnistlab", "mnistbook", "constraints.txt")
 REPORT_IS_MADE_OF = (
     *NOTEBOOKS_RUN_ON,
     "book",

@@ -15,7 +15,6 @@ from PIL import Image, ImageDraw
 
 from mnistlab.data import to_vectors
 from mnistlab.devices import to_host
-from mnistlab.experiments.style import COLOURS, GREY
 from mnistlab.images import from_drawing
 from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, WORKING_SIZE
 from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
@@ -90,8 +89,8 @@ class DigitPad:
         seen.set_title(f"as the network sees it, {FIELD} × {FIELD}", fontsize=10)
         for axes in (paper, seen):
             axes.set(xticks=[], yticks=[])
-            axes.spines[:].set(visible=True, color=GREY)
-        chances.barh(range(10), probabilities, color=COLOURS[0])
+            axes.spines[:].set(visible=True, color="#767676")
+        chances.barh(range(10), probabilities, color="#0072b2")
         chances.set(yticks=range(10), xlim=(0, 1), xlabel="probability", ylabel="digit")
         chances.invert_yaxis()
         return figure

@@ -89,7 +89,7 @@ class Lemma:
     assuming: tuple[sp.Eq, ...] = ()
     """Equations ``sum = value`` that the rule needs."""
     of: str = ""
-    """Rule of the library that the lemma is about, as :func:`mnistlab.experiments.traceability.rules` names it."""
+    """Rule of the library that the lemma is about, as the report's table of rules names it."""
 
     @property
     def scope(self) -> str:

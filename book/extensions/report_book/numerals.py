@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from mnistlab.experiments.numerals import typeset
+from mnistbook.kit.numerals import typeset
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 

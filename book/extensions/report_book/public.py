@@ -11,29 +11,24 @@ from importlib import import_module
 
 from report_book.chapters import Chapter
 
-# Of the experiments, what serves any study; the figures and studies of a single chapter are shown there.
-ENGINE = (
-    "distributions",
-    "metrics",
-    "paired",
-    "ranking",
-    "records",
-    "results",
-    "runs",
-    "source",
-    "stored",
-    "style",
-    "sweep",
-    "sweep_file",
-    "tables",
-    "traceability",
-    "verdicts",
+# Of the report's own package, what serves any chapter; the figures and studies of a single chapter are shown there.
+REPORT = (
+    "mnistbook.results",
+    "mnistbook.kit.comparisons",
+    "mnistbook.kit.metrics",
+    "mnistbook.kit.source",
+    "mnistbook.kit.style",
+    "mnistbook.kit.tables",
+    "mnistbook.projects.verdicts",
+    "mnistbook.ch90_traceability.traceability",
+    "mnistbook.ch91_this_build.inventory",
 )
 PAGES = {
     "images": ("mnistlab.images",),
     "proofs": ("mnistlab.gradcheck", "mnistlab.symbolic"),
     "files": ("mnistlab.checkpoint", "mnistlab.interop"),
-    "experiments": ("mnistlab.experiments",),
+    "sweeps": ("mnistlab.sweeps",),
+    "report": ("mnistbook",),
     "library": ("mnistlab",),
 }
 """Each page of the reference, and which modules it documents; the first that fits has a module."""
@@ -103,14 +98,18 @@ def public_names() -> dict[str, PublicName]:
 
 def exporters() -> list[str]:
     """Return the modules whose ``__all__`` is public, packages before their modules."""
-    symbolic = import_module("mnistlab.symbolic")
     return [
         "mnistlab",
         "mnistlab.images",
         "mnistlab.interop",
-        *(f"mnistlab.symbolic.{module.name}" for module in pkgutil.iter_modules(symbolic.__path__)),
-        *(f"mnistlab.experiments.{name}" for name in ENGINE),
+        *_modules("mnistlab.symbolic"),
+        *_modules("mnistlab.sweeps"),
+        *REPORT,
     ]
+
+
+def _modules(package: str) -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(import_module(package).__path__, f"{package}.")]
 
 
 def by_module(page: str) -> dict[str, list[PublicName]]:
@@ -170,7 +169,7 @@ def _defined_in(value: object, exporter: str) -> str:
     module = getattr(value, "__module__", None)
     return (
         module
-        if isinstance(module, str) and _is_in(module, "mnistlab") and hasattr(value, "__qualname__")
+        if isinstance(module, str) and module.startswith(("mnistlab", "mnistbook")) and hasattr(value, "__qualname__")
         else exporter
     )
 

@@ -1,0 +1,1 @@
+"""Chapter 2: a drawing of a network."""

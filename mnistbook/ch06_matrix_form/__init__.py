@@ -1,0 +1,1 @@
+"""Chapter 6: what flows through a pass, and what it costs."""

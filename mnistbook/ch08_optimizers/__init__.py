@@ -1,0 +1,1 @@
+"""Chapter 8: optimizers on a surface of two parameters."""

@@ -1,0 +1,1 @@
+"""Chapter 10: the five published projects, run again."""

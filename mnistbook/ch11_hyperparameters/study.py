@@ -1,0 +1,134 @@
+"""Hundreds of short trainings over learning rate, batch size, momentum, width, depth, activation: which is best.
+
+The first round is short: 20,000 training images, three epochs, 784-100-10 where nothing else is said. The best of each
+of its parts go to the second, with all training images and five epochs; the best of that one is trained with seeds of
+its own and, only then, tried on the test images. All choices are made on the same 10,000 validation images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from mnistbook.results import last_rows, write
+from mnistlab.sweeps.distributions import LogIntegers, LogUniform
+from mnistlab.sweeps.run import Run
+from mnistlab.sweeps.runner import grid, random_search, sweep, with_seeds
+
+__all__ = ["FINAL_SEEDS", "best", "chosen", "final_runs", "first_round", "run", "second_round", "select"]
+
+NAME = "hyperparameters"
+DESCRIPTION = "learning rate, batch size, momentum, width, depth, activation (about 10 minutes on one core)"
+
+SHORT = Run(hidden=(100,), train_size=20_000, epochs=3)
+RATES = tuple(0.0025 * 2**k for k in range(10))
+"""Factors of two, so that a product or a quotient with another power of two is a diagonal of the map."""
+BATCH_SIZES = tuple(16 * 4**k for k in range(4))
+MOMENTA = tuple(1 - 0.25**k for k in range(4))
+WIDTHS = tuple(25 * 2**k for k in range(6))
+DEPTHS = (1, 2, 4)
+ACTIVATIONS = ("relu", "tanh", "sigmoid")
+COARSE_RATES = RATES[2::2]
+SEEDS = (0, 1, 2)
+
+BOX = {"learning_rate": (0.002, 2.0), "batch_size": (16, 1024), "hidden": (25, 200)}
+"""What the random search draws from, all on a logarithmic scale; the grid divides the same box into equal cells."""
+GRID_SIDE = 4
+DRAWS = 3 * GRID_SIDE ** len(BOX)
+"""Three times as many as the grid has, to see how lucky a search with as many is."""
+
+LONG = {"train_size": None, "epochs": 5, "schedule": "cosine"}
+FINAL_SEEDS = (100, 101, 102, 103, 104)
+"""Seeds that had no part in the choice."""
+
+
+def first_round() -> dict[str, list[Run]]:
+    """Return the short trainings, by the part of the study to which they belong; some belong to two parts."""
+    stacks = [(100,) * depth for depth in DEPTHS]
+    rates = {
+        "learning_rate": LogUniform(*BOX["learning_rate"]),
+        "batch_size": LogIntegers(*BOX["batch_size"]),
+        "hidden": LogIntegers(*BOX["hidden"]),
+    }
+    return {
+        "batch size": grid(SHORT, batch_size=BATCH_SIZES, learning_rate=RATES, seed=SEEDS),
+        "momentum": grid(SHORT, momentum=MOMENTA, learning_rate=RATES, seed=SEEDS),
+        "width": grid(SHORT, hidden=WIDTHS, learning_rate=COARSE_RATES, seed=SEEDS),
+        "depth": grid(SHORT, activation=ACTIVATIONS, hidden=stacks, learning_rate=COARSE_RATES, seed=SEEDS),
+        "random search": random_search(SHORT, DRAWS, 0, **rates),
+        "grid search": grid(SHORT, **{name: _middles(name) for name in BOX}),
+    }
+
+
+def _middles(name: str) -> list[float]:
+    """Return the middles of equal cells between the ends of the box, on a logarithmic scale."""
+    low, high = BOX[name]
+    values = [low * (high / low) ** ((k + 0.5) / GRID_SIDE) for k in range(GRID_SIDE)]
+    return [round(value) if isinstance(low, int) else float(f"{value:.3g}") for value in values]
+
+
+def select(frame: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """Return the last rows of these runs.
+
+    Raises
+    ------
+    KeyError
+        If one is missing.
+    """
+    last = last_rows(frame).set_index("key", drop=False)
+    keys = [run.key for run in runs]
+    if missing := [key for key in keys if key not in last.index]:
+        raise KeyError(f"{len(missing)} of {len(keys)} runs are missing, {missing[0]} for one")
+    return last.loc[keys].reset_index(drop=True)
+
+
+def best(frame: pd.DataFrame, runs: Iterable[Run]) -> Run:
+    """Return the setting with the highest validation accuracy, as the run with the first of its seeds.
+
+    The accuracy of a setting is the mean over its seeds; one that diverged with any seed is out.
+
+    Raises
+    ------
+    ValueError
+        If all settings diverged.
+    """
+    runs = list(runs)
+    accuracies: dict[Run, list[float]] = {}
+    for run, accuracy in zip(runs, select(frame, runs)["final_validation_accuracy"], strict=True):
+        accuracies.setdefault(replace(run, seed=0), []).append(accuracy)
+    means = {setting: sum(values) / len(values) for setting, values in accuracies.items()}
+    sound = {setting: mean for setting, mean in means.items() if not math.isnan(mean)}
+    if not sound:
+        raise ValueError(f"all of {len(means)} settings diverged")
+    winner = max(sound, key=sound.__getitem__)
+    return next(run for run in runs if replace(run, seed=0) == winner)
+
+
+def second_round(frame: pd.DataFrame) -> list[Run]:
+    """Return long trainings of the best setting of each part, with each seed; ``frame`` has the first."""
+    parts = first_round()
+    parts.pop("grid search")  # it is there to be compared with the random one
+    finalists = dict.fromkeys(replace(best(frame, runs), **LONG) for runs in parts.values())
+    return with_seeds(finalists, SEEDS)
+
+
+def chosen(frame: pd.DataFrame) -> Run:
+    """Return the best setting of the second round; ``frame`` has both rounds."""
+    return best(frame, second_round(frame))
+
+
+def final_runs(frame: pd.DataFrame) -> list[Run]:
+    """Return the trainings that are tried on the test images."""
+    return with_seeds([replace(chosen(frame), test=True)], FINAL_SEEDS)
+
+
+def run(folder: Path, workers: int | None = None) -> None:
+    """Do both rounds and the final trainings; store ``hyperparameters.csv`` and ``hyperparameters_curves.csv``."""
+    runs = [one for part in first_round().values() for one in part]
+    for following in (second_round, final_runs):
+        runs = runs + following(sweep(runs, folder, workers=workers))
+    write(NAME, sweep(runs, folder, workers=workers))

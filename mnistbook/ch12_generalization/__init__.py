@@ -1,0 +1,1 @@
+"""Chapter 12: what helps on images that a network has not seen."""

@@ -1,0 +1,1 @@
+"""Chapter 14: what a trained network looks at, and what it gets wrong."""

@@ -1,0 +1,1 @@
+"""Chapter 15: one network in mnistlab and in Keras."""

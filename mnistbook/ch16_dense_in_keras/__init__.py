@@ -1,0 +1,1 @@
+"""Chapter 16: the published dense networks in Keras."""

@@ -1,0 +1,43 @@
+"""The dense Keras models of the published projects, trained by Keras and by mnistlab with several seeds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from mnistbook import results
+from mnistbook.projects.keras_dense import LIBRARIES, MODELS, DenseRun, train_dense
+from mnistlab.sweeps.provenance import COLUMNS
+from mnistlab.sweeps.runner import sweep
+
+__all__ = ["ANSWERS", "DESCRIPTION", "NAME", "SEEDS", "run", "runs"]
+
+NAME = "keras_dense"
+DESCRIPTION = "the published dense Keras models, in Keras and in mnistlab (about 20 minutes on one core)"
+
+ANSWERS = f"{NAME}_answers"
+"""Name of the stored file that says which test images each network got wrong."""
+
+SEEDS = (0, 1, 2)
+
+ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+"""What TensorFlow reads when it starts: its fast order of additions, and one thread, as NumPy has here."""
+
+
+def runs() -> list[DenseRun]:
+    """Return the configurations, the quick ones first."""
+    models = sorted(MODELS, key=lambda name: MODELS[name].hidden * MODELS[name].epochs)
+    return [DenseRun(name, library, seed) for name in models for seed in SEEDS for library in LIBRARIES]
+
+
+def run(folder: Path, workers: int | None = None) -> None:
+    """Do what is missing, and store ``keras_dense.csv``, its curves, and ``keras_dense_answers.csv``."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with threadpool_limits(1):
+        frame = sweep(runs(), folder, task=train_dense, workers=workers)
+    answers = results.last_rows(frame)[["key", "project", "library", "seed", "wrong", *COLUMNS]]
+    results.write(NAME, frame.drop(columns="wrong"))
+    results.write(ANSWERS, answers, extra_text=("wrong",))

@@ -1,0 +1,149 @@
+"""The stored trainings of the dense Keras models: beside what was published, and the two libraries side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mnistbook.kit.comparisons import compare_answers
+from mnistbook.kit.metrics import prediction_interval
+from mnistbook.projects.keras_dense import (
+    LIBRARIES,
+    MODELS,
+    PUBLISHED_ACCURACY,
+    PUBLISHED_LOSS,
+    right_answers,
+)
+from mnistbook.projects.verdicts import difference_interval, reading
+
+__all__ = ["comparison", "paired_answers", "verdicts"]
+
+
+def comparison(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each model and library: what it reached, and what an epoch cost.
+
+    Parameters
+    ----------
+    runs
+        One row a run, as :func:`mnistbook.results.read` returns them for the study ``keras_dense``.
+    curves
+        One row an epoch, of :func:`~mnistbook.results.read_curves`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``project``, ``library``, ``runs``, ``parameters``; test accuracy in percent and test loss, each with the
+        standard deviation over seeds (NaN for one run); median processor seconds of an epoch.
+    """
+    rows = []
+    for project in MODELS:
+        for library in LIBRARIES:
+            chosen = runs[(runs["project"] == project) & (runs["library"] == library)]
+            if chosen.empty:
+                continue
+            epochs = curves[(curves["project"] == project) & (curves["library"] == library)]
+            rows.append(
+                {
+                    "project": project,
+                    "library": library,
+                    "runs": len(chosen),
+                    "parameters": int(chosen["parameters"].iloc[0]),
+                    "accuracy, %": 100 * chosen["test_accuracy"].mean(),
+                    "± sd": 100 * chosen["test_accuracy"].std(),
+                    "loss": chosen["test_loss"].mean(),
+                    "± sd of it": chosen["test_loss"].std(),
+                    "s/epoch": epochs["cpu_seconds"].median(),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def verdicts(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each published number and library: does it come out?
+
+    A number comes out if it lies where one more run would fall with probability 95 %, given ours. Of a single run an
+    accuracy is read as :func:`~mnistbook.projects.verdicts.difference_interval` says, and a loss not at all.
+
+    Parameters
+    ----------
+    runs
+        As for :func:`comparison`.
+    """
+    rows = []
+    for project in MODELS:
+        for quantity, column, scale, table in (
+            ("accuracy, %", "test_accuracy", 100, PUBLISHED_ACCURACY),
+            ("loss", "test_loss", 1, PUBLISHED_LOSS),
+        ):
+            for library in LIBRARIES:
+                chosen = runs[(runs["project"] == project) & (runs["library"] == library)]
+                values = scale * chosen[column].to_numpy()
+                if project not in table or not len(values) or (len(values) == 1 and quantity == "loss"):
+                    continue
+                published = table[project]
+                low, high = prediction_interval(values) if len(values) > 1 else difference_interval(values[0])
+                low, high = max(low, 0.0), min(high, 100.0)  # few runs may say that more than all is possible
+                digits = -round(np.log10(published.unit))
+                rows.append(
+                    {
+                        "project": project,
+                        "quantity": quantity,
+                        "published": f"{published.value:.{digits}f}",
+                        "library": library,
+                        "ours": f"{values.mean():.{digits}f}",
+                        "from": f"{low:.{digits}f}",
+                        "to": f"{high:.{digits}f}",
+                        "comes out": reading(published, low, high),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def paired_answers(answers: pd.DataFrame, images: int = 10_000) -> pd.DataFrame:
+    """Compare the two libraries on the test images, over all seeds that both have.
+
+    Parameters
+    ----------
+    answers
+        The stored rows with ``project``, ``library``, ``seed`` and ``wrong``.
+    images
+        How many test images there are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model: ``seeds``; answers more right of the one and of the other, and the probability ``p`` of a split
+        at least as uneven if these networks were equally good, as
+        :func:`~mnistbook.kit.comparisons.compare_answers` counts them; ``points``, the mean accuracy of mnistlab less
+        that of Keras in percentage points, and ``low`` and ``high``, Welch's interval for the difference of two means
+        that are taken over seeds (NaN for one seed).
+    """
+    rows = []
+    for project in MODELS:
+        ours, theirs = (
+            answers[(answers["project"] == project) & (answers["library"] == library)].set_index("seed")
+            for library in LIBRARIES
+        )
+        seeds = sorted(set(ours.index) & set(theirs.index))
+        if not seeds:
+            continue
+        first, second = (right_answers(side.loc[seeds], images) for side in (ours, theirs))
+        result = compare_answers(first, second)
+        accuracies = [100 * side.mean(axis=1) for side in (first, second)]
+        low = high = np.nan
+        if len(seeds) > 1:
+            low, high = stats.ttest_ind(*accuracies, equal_var=False).confidence_interval()
+        rows.append(
+            {
+                "project": project,
+                "seeds": len(seeds),
+                "mnistlab more right": result.first_more,
+                "Keras more right": result.second_more,
+                "p": result.p_value,
+                "points": accuracies[0].mean() - accuracies[1].mean(),
+                "low": low,
+                "high": high,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,93 @@
+"""Two published convolutional networks, trained again in Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from mnistbook import results
+from mnistbook.kit.answers import right_rows, unpack_floats
+from mnistbook.projects.keras_convolution import ConvolutionRun, train_convolution
+from mnistlab.convolution import Conv2D, MaxPool2D
+from mnistlab.layers import Dense, ReLU, Softmax
+from mnistlab.network import Network
+from mnistlab.sweeps.provenance import COLUMNS
+from mnistlab.sweeps.runner import sweep
+
+__all__ = [
+    "ANSWERS",
+    "DESCRIPTION",
+    "KEPT",
+    "NAME",
+    "RUNS",
+    "WEIGHTS",
+    "kept_network",
+    "right_answers",
+    "run",
+    "runs_of",
+]
+
+NAME = "convolution"
+DESCRIPTION = "two published convolutional networks in Keras (about 25 minutes of one core)"
+
+ANSWERS, WEIGHTS = f"{NAME}_answers", f"{NAME}_weights"
+"""Names of the stored files that say which test images each network got wrong, and that hold the weights of one."""
+
+RUNS = (
+    ConvolutionRun("5c", 0),
+    ConvolutionRun("3d", 0),
+    ConvolutionRun("5c", 1),
+    ConvolutionRun("3d", 1),
+)
+"""In the order in which they are computed, since each is kept as it ends."""
+
+KEPT = RUNS[1]
+"""The run whose weights are stored: they are few."""
+
+
+def run(folder: Path, workers: int | None = None) -> None:
+    """Do what is missing, one run at a time on all cores; store ``convolution.csv``, curves, answers and weights."""
+    frame = sweep(RUNS, folder, task=train_convolution, workers=1)
+    results.write(NAME, frame.drop(columns=["wrong", "weights"]), extra_text=("project",))
+    last = results.last_rows(frame)
+    results.write(ANSWERS, last[["key", "project", "seed", "wrong", *COLUMNS]], extra_text=("project", "wrong"))
+    kept = last[last["key"] == KEPT.key]
+    results.write(WEIGHTS, kept[["key", "project", "seed", "weights", *COLUMNS]], extra_text=("project",))
+
+
+def runs_of(project: str) -> list[ConvolutionRun]:
+    """Return the runs of a project, seed by seed."""
+    return [some for some in RUNS if some.project == project]
+
+
+def right_answers(runs: Iterable[ConvolutionRun], images: int = 10_000, folder: Path | None = None) -> np.ndarray:
+    """Return whether each stored run is right on each test image, booleans of shape (runs, images).
+
+    Raises
+    ------
+    ValueError
+        If a run is not stored.
+    """
+    stored = results.read(ANSWERS, folder=folder, extra_text=("wrong",)).set_index("key")["wrong"]
+    runs = list(runs)
+    for some in runs:
+        if some.key not in stored.index:
+            raise ValueError(f"{some.key} is not among the stored runs of {NAME}")
+    return right_rows([stored[some.key] for some in runs], images)
+
+
+def kept_network(folder: Path | None = None) -> Network:
+    """Return the network of :data:`KEPT` with its stored weights, made of this library's layers: no Keras needed."""
+    network = Network(
+        [
+            *(Conv2D((28, 28, 1), 32), ReLU(), MaxPool2D((26, 26, 32))),
+            *(Conv2D((13, 13, 32), 64), ReLU(), MaxPool2D((11, 11, 64))),
+            *(Conv2D((5, 5, 64), 64), ReLU()),
+            *(Dense(576, 64), ReLU(), Dense(64, 10), Softmax()),
+        ]
+    )
+    (text,) = results.read(WEIGHTS, folder=folder)["weights"]
+    network.parameters[...] = unpack_floats(text)
+    return network

@@ -1,0 +1,1 @@
+"""Chapter 18: pictures as people draw them."""

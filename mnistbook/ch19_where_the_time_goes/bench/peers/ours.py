@@ -1,0 +1,50 @@
+"""The library: ``fit`` with everything it does for a user, checks of the loss and its gradient included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+
+import mnistlab as ml
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
+from mnistlab.devices import to_host
+
+NEVER = 10**6
+
+
+class _EnoughError(Exception):
+    """Thrown through ``fit`` to end it."""
+
+
+def start(variant: str, threads: int) -> None:
+    """Nothing: NumPy has read the number of threads from the environment."""
+
+
+def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> None:
+    """Train until ``after_epoch`` returns False."""
+    network = _network(work)
+    momentum = {"momentum": 0.9} if work.optimizer == "sgd" else {}
+    kind = {"sgd": ml.SGD, "adam": ml.Adam}[work.optimizer]
+    rate = ml.Cosine(work.learning_rate) if work.recipe else work.learning_rate
+    optimizer = kind(rate, weight_decay=1e-4 if work.recipe else work.weight_decay, **momentum)
+    loss = ml.SoftmaxCrossEntropy(label_smoothing=0.1 if work.recipe else 0.0)
+
+    def end_of_epoch(row: dict[str, float]) -> None:
+        if not after_epoch(network.predict, lambda: [*map(to_host, optimizer.state.values())]):
+            raise _EnoughError
+
+    options = {"epochs": work.recipe or NEVER, "batch_size": work.batch, "seed": work.seed, "progress": False}
+    with suppress(_EnoughError):
+        ml.fit(network, x, y, loss=loss, optimizer=optimizer, on_epoch_end=end_of_epoch, **options)
+
+
+def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the network's own function."""
+    return _network(work).predict
+
+
+def _network(work: Work) -> ml.Network:
+    layers = ml.multilayer_perceptron(work.sizes, dropout=work.dropout)
+    return ml.Network(layers, seed=work.seed, device=work.device)

@@ -1,0 +1,105 @@
+"""Seconds per epoch, and whether later epochs are slower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, epochs, rows
+from mnistbook.ch19_where_the_time_goes.bench.peers import ONE_BY_ONE, OURS, PEERS
+from mnistbook.ch19_where_the_time_goes.bench.work import Work
+
+__all__ = ["about", "compare", "groups"]
+
+EPOCH = 60_000
+BATCHES = (32, 64, 128, 256, 1024)
+WITHOUT_ADAM = ("textbook NumPy", ONE_BY_ONE)
+TRAININGS = 5
+"""From which the slow-down is taken."""
+
+LONG = ((1, 300), (32, 10_000), (64, 20_000), (128, 10_000), (256, 60_000), (1024, 60_000))
+"""Batch size and images of an epoch there: a velocity of 1e-4 that only decays is subnormal after some 740 steps, which
+must come after the second epoch and well before the twentieth."""
+
+SLOW = {ONE_BY_ONE: 500}
+"""Images of an epoch for a peer of which the usual number would cost minutes."""
+
+
+def groups(short: bool) -> Iterator[tuple[str, object]]:
+    """Yield a name and a function from a :class:`Crew` to rows, for each set of trainings that run side by side."""
+    count, repetitions, seconds = (6_400, 3, 0.0) if short else (20_000, 5, 60.0)
+    others = [name for name in PEERS if name != ONE_BY_ONE]
+    adam = [name for name in PEERS if name not in WITHOUT_ADAM]
+    for threads in (1,) if short else (1, 2):
+        for batch in (32, 256) if short else BATCHES:
+            work = Work(batch=batch, count=count)
+            yield (
+                f"training {work} sgd {batch} {threads}",
+                partial(compare, others, work, threads, repetitions, seconds=seconds),
+            )
+    if short:
+        return
+    work = Work(batch=1, count=2_500)
+    yield f"training {work} sgd 1 1", partial(compare, list(PEERS), work, 1, repetitions, seconds=seconds)
+    for sizes in ((784, 800, 10), (784, 256, 128, 10)):
+        work = Work(sizes, 128, "adam", count)
+        yield f"training {work} adam 128 1", partial(compare, adam, work, 1, repetitions, seconds=seconds)
+    for batch, count in LONG:
+        for options in ({}, {"dropout": 0.3}, {"weight_decay": 1e-4}):
+            names = (OURS,)
+            if batch in (32, 128):  # the others are timed where small batches make it worst, and once besides
+                names += ("PyTorch", "PyTorch, flush") + (("textbook NumPy",) if not options else ())
+            work = Work(batch=batch, count=count, **options)
+            yield f"slow-down {work} {batch} {options}", partial(_slow_down, names, work)
+
+
+def compare(
+    names: list[str], work: Work, threads: int, repetitions: int, crew: Crew, *, seconds: float = 0.0
+) -> list[dict]:
+    """Return rows with the seconds per epoch of peers that train side by side.
+
+    Parameters
+    ----------
+    names
+        Of peers; those that are not installed are left out.
+    work
+        What they do; times are scaled to an epoch of 60,000 images, or of 5,000 in batches of one.
+    threads, repetitions
+        Of each; epochs after one that does not count.
+    crew
+        The workers.
+    seconds
+        How long it goes on, at least.
+
+    Raises
+    ------
+    PeerError
+        If one of them fails.
+    """
+    works = {name: Work(**(vars(work) | {"count": SLOW.get(name, work.count)})) for name in names}
+    times = epochs(crew, names, works, threads, repetitions, seconds)
+    for name, taken in times.items():  # all to the same number of images
+        times[name] = [tuple(np.array(one) * work.count / works[name].count) for one in taken]
+    whole = 5_000 if work.batch == 1 else EPOCH
+    return rows(
+        "seconds per epoch", times, whole / work.count, section="training", threads=threads, images=whole, **about(work)
+    )
+
+
+def _slow_down(names: tuple[str, ...], work: Work, crew: Crew) -> list[dict]:
+    """Compare the last three of twenty epochs with the second, in which no velocity has become subnormal yet."""
+    grown: dict[str, list] = {}
+    for _ in range(TRAININGS):
+        for name, taken in epochs(crew, names, dict.fromkeys(names, work), 1, 19).items():
+            early, late = np.array(taken[0]), np.median(taken[-3:], axis=0)
+            grown.setdefault(name, []).append(tuple(late / early))
+    result = rows("late epochs / early epochs", grown, section="slow-down", threads=1, images=work.count, **about(work))
+    return [{**one, "ratio": None, "processor_ratio": None} for one in result]
+
+
+def about(work: Work) -> dict[str, object]:
+    """Return the columns that describe a training."""
+    names = ("optimizer", "batch", "dropout", "weight_decay")
+    return {"network": str(work), **{name: getattr(work, name) for name in names}}

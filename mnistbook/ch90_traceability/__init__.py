@@ -1,0 +1,1 @@
+"""Appendix: from each rule to its equation, its proof and its line."""

@@ -1,0 +1,1 @@
+"""Appendix: what this build was made with."""

@@ -1,0 +1,1 @@
+"""What several chapters share: style, tables, source listings, figures, statistics, stored answers."""

@@ -1,0 +1,324 @@
+"""The convolutional networks of two published projects, in Keras, trained as their authors trained them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnistbook.kit.answers import pack_floats, pack_indices
+from mnistbook.projects.networks import spline_deskew
+from mnistlab.interop.keras_models import import_keras
+from mnistlab.mnist import load_mnist
+from mnistlab.sweeps.run import SPLIT_SEED
+
+__all__ = [
+    "FIRST_STEPS",
+    "PROJECTS",
+    "ConvolutionRun",
+    "ConvolutionalProject",
+    "Images",
+    "compiled",
+    "fast_keras",
+    "first_loss",
+    "scores",
+    "test_images",
+    "train_convolution",
+]
+
+FIRST_STEPS = 20
+"""Steps whose mean loss is stored, so that a page can take them again."""
+
+ADAM_RATE = 0.001
+"""Of both projects."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a network learns from and is measured on.
+
+    Attributes
+    ----------
+    x, y
+        Images of shape (N, 28, 28, 1), float32, and labels of shape (N,).
+    validation, test
+        Such pairs; no validation images where nothing is chosen.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    validation: tuple[np.ndarray, np.ndarray] | None
+    test: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class ConvolutionalProject:
+    """How a project trained its network.
+
+    Attributes
+    ----------
+    title
+        Architecture and training, in few words.
+    layers
+        Gives fresh layers, from Keras's module of layers.
+    prepare
+        From uint8 images of shape (N, 28, 28) to float32 of the same shape.
+    batch_size, epochs
+        As published.
+    validation
+        How many training images are put aside to choose the epoch by; 0 where the last one counts.
+    """
+
+    title: str
+    layers: Callable[[ModuleType], list[Any]]
+    prepare: Callable[[np.ndarray], np.ndarray]
+    batch_size: int
+    epochs: int
+    validation: int = 0
+
+
+@dataclass(frozen=True)
+class ConvolutionRun:
+    """One training: a key of :data:`PROJECTS`, and the seed of initial weights, dropout and order of images.
+
+    Raises
+    ------
+    ValueError
+        If there is no such project.
+    """
+
+    project: str
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.project not in PROJECTS:
+            raise ValueError(f"there is no project {self.project!r}: choose among {', '.join(PROJECTS)}")
+
+    @property
+    def key(self) -> str:
+        """A name for files."""
+        return f"{self.project}-seed{self.seed}"
+
+    def model(self) -> Any:
+        """Return the untrained Keras model, compiled; layers draw their weights from Keras's own random numbers."""
+        keras = fast_keras()
+        keras.utils.set_random_seed(self.seed)
+        model = keras.Sequential([keras.Input((28, 28, 1)), *PROJECTS[self.project].layers(keras.layers)])
+        model.compile(
+            keras.optimizers.Adam(ADAM_RATE),
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            jit_compile=False,  # which makes convolutions many times slower on a processor
+        )
+        return model
+
+
+def fast_keras() -> ModuleType:
+    """Return Keras with TensorFlow's fastest order of additions, unless TensorFlow has been imported before."""
+    if "tensorflow" not in sys.modules:
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+    return import_keras()
+
+
+def train_convolution(run: ConvolutionRun, images: Images | None = None, epochs: int | None = None) -> pd.DataFrame:
+    """Train a project's network, and return one row an epoch: the task of a sweep.
+
+    Parameters
+    ----------
+    run
+        Which project, with which seed.
+    images
+        MNIST as the project prepared it, if None.
+    epochs
+        Those of the project if None.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``project``, ``seed``; ``train_size`` and ``parameters``, numbers; ``first_loss``, the mean loss of the first
+        :data:`FIRST_STEPS` steps; ``epoch``; ``loss`` and ``running_accuracy``, means over the epoch's steps, while
+        weights move and dropout drops; ``validation_loss``, ``validation_accuracy``, ``test_loss``, ``test_accuracy``
+        after the epoch; ``seconds`` and ``cpu_seconds`` of its training, by the clock and of all cores together.
+
+        The last row also has what belongs to the network that comes out, which is that of the epoch with the highest
+        validation accuracy, or of the last one where nothing is put aside: ``chosen_epoch``,
+        ``final_validation_accuracy``, ``final_test_loss``, ``final_test_accuracy``, ``wrong``, the indices of the test
+        images that it gets wrong, and ``weights``, one vector as mnistlab's, both as :mod:`mnistbook.kit.answers`
+        writes them.
+    """
+    project = PROJECTS[run.project]
+    images = _mnist(run.project) if images is None else images
+    model = run.model()
+    start = _FirstSteps()
+    order = np.random.default_rng(run.seed)
+    rows: list[dict[str, object]] = []
+    best, chosen, weights = -1.0, 0, model.get_weights()
+    for epoch in range(1, (epochs or project.epochs) + 1):
+        shuffled = order.permutation(len(images.x))
+        x, y = images.x[shuffled], images.y[shuffled]
+        clock, processor = time.perf_counter(), time.process_time()
+        history = _fit(model, x, y, project.batch_size, start if epoch == 1 else None)
+        row = {"epoch": epoch, "loss": history["loss"][0], "running_accuracy": history["accuracy"][0]}
+        row |= {"seconds": time.perf_counter() - clock, "cpu_seconds": time.process_time() - processor}
+        for name, part in (("validation", images.validation), ("test", images.test)):
+            measured = scores(model, *part)[:2] if part else (np.nan, np.nan)
+            row |= dict(zip((f"{name}_loss", f"{name}_accuracy"), measured, strict=True))
+        rows.append(row)
+        if not images.validation or row["validation_accuracy"] > best:
+            best, chosen, weights = row["validation_accuracy"], epoch, model.get_weights()
+    model.set_weights(weights)
+    loss, accuracy, wrong = scores(model, *images.test)
+    fixed = {"project": run.project, "seed": run.seed, "train_size": len(images.x), "parameters": model.count_params()}
+    frame = pd.DataFrame([fixed | {"first_loss": start.loss} | row for row in rows])
+    final = {
+        "chosen_epoch": float(chosen),
+        "final_validation_accuracy": best,
+        "final_test_loss": loss,
+        "final_test_accuracy": accuracy,
+    }
+    for name, value in final.items():
+        frame[name] = [*[np.nan] * (len(frame) - 1), value]
+    flat = np.concatenate([values.ravel() for values in weights])
+    texts = {"wrong": pack_indices(wrong), "weights": pack_floats(flat)}
+    for name, text in texts.items():
+        frame[name] = [*[""] * (len(frame) - 1), text]
+    return frame
+
+
+def first_loss(run: ConvolutionRun, images: Images | None = None) -> float:
+    """Begin a training again, and return the mean loss of its first :data:`FIRST_STEPS` steps."""
+    project = PROJECTS[run.project]
+    images = _mnist(run.project) if images is None else images
+    model, start = run.model(), _FirstSteps()
+    shuffled = np.random.default_rng(run.seed).permutation(len(images.x))[: FIRST_STEPS * project.batch_size]
+    _fit(model, images.x[shuffled], images.y[shuffled], project.batch_size, start)
+    return start.loss
+
+
+def compiled(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a model as a compiled function from samples to answers, without what ``predict`` does around it."""
+    import tensorflow as tf
+
+    samples = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)  # compiled once, for any number of them
+    answer = tf.function(lambda x: model(x, training=False), input_signature=[samples], jit_compile=False)
+    return lambda x: answer(tf.constant(x)).numpy()
+
+
+def scores(model: Any, x: np.ndarray, y: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """Return loss, share of right answers, and indices of wrong ones, of a model that ends in probabilities."""
+    probabilities = model.predict(x, batch_size=1000, verbose=0)
+    loss = -np.log(np.maximum(probabilities[np.arange(len(y)), y].astype(np.float64), 1e-7)).mean()
+    right = probabilities.argmax(axis=1) == y
+    return float(loss), float(right.mean()), np.flatnonzero(~right)
+
+
+def test_images(project: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the test images as a project prepared them, shape (10000, 28, 28, 1), and their labels."""
+    mnist = load_mnist()
+    return PROJECTS[project].prepare(mnist.x_test)[..., None], mnist.y_test
+
+
+test_images.__test__ = False  # pytest takes a function of this name for a test
+
+
+def _fit(model: Any, x: np.ndarray, y: np.ndarray, batch_size: int, start: _FirstSteps | None) -> dict[str, list]:
+    callbacks = [start.callback()] if start else []
+    history = model.fit(x, y, batch_size=batch_size, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
+    return history.history
+
+
+class _FirstSteps:
+    """Reads the mean loss after the first steps of a training."""
+
+    loss = float("nan")
+
+    def callback(self) -> Any:
+        """Return a Keras callback that does it."""
+
+        def read(step: int, logs: dict[str, float]) -> None:
+            if step < FIRST_STEPS:
+                self.loss = float(logs["loss"])  # a running mean
+
+        return import_keras().callbacks.LambdaCallback(on_train_batch_end=read)
+
+
+@cache
+def _mnist(project: str) -> Images:
+    how = PROJECTS[project]
+    mnist = load_mnist()
+    x, y, aside = how.prepare(mnist.x_train)[..., None], mnist.y_train, None
+    if how.validation:
+        order = np.random.default_rng(SPLIT_SEED).permutation(len(x))  # those that all studies put aside
+        aside = x[order[: how.validation]], y[order[: how.validation]]
+        x, y = x[order[how.validation :]], y[order[how.validation :]]
+    return Images(x, y, aside, test_images(project))
+
+
+# Project 5: "Backpropagation on MNIST from scratch", its network for comparison
+
+
+def _two_convolutions(layers: ModuleType) -> list[Any]:
+    """The author names no rates of dropout; the Keras example with the same layers has these."""
+    return [
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Dropout(0.25),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(10, activation="softmax"),
+    ]
+
+
+def _from_0_to_1(images: np.ndarray) -> np.ndarray:
+    return images.astype(np.float32) / 255
+
+
+# Project 3: AnglewoodJack/yet_another_mnist_recognizer
+
+
+def _three_convolutions(layers: ModuleType) -> list[Any]:
+    return [
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.Flatten(),
+        layers.Dense(64, activation="relu"),
+        layers.Dense(10, activation="softmax"),
+    ]
+
+
+def _deskewed(images: np.ndarray) -> np.ndarray:
+    return spline_deskew(images).astype(np.float32).reshape(-1, 28, 28)
+
+
+PROJECTS: dict[str, ConvolutionalProject] = {
+    "5c": ConvolutionalProject(
+        "two convolutions, pooling, dropout, 5 epochs in batches of 128",
+        _two_convolutions,
+        _from_0_to_1,
+        batch_size=128,
+        epochs=5,
+    ),
+    # Its author took the best epoch by the test images; here 10,000 of the training images choose.
+    "3d": ConvolutionalProject(
+        "three convolutions, deskewed, the best of 20 epochs in batches of 32",
+        _three_convolutions,
+        _deskewed,
+        batch_size=32,
+        epochs=20,
+        validation=10_000,
+    ),
+}
+"""The projects' convolutional networks, by the names that the report gives them."""

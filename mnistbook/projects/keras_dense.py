@@ -1,0 +1,394 @@
+"""The published dense Keras models, trained by Keras and by mnistlab on the same work.
+
+What the authors' texts leave open is taken from their public programs; :data:`MODELS` says what each trained with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from importlib import import_module
+from json import dumps
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnistbook.kit.adam_as_keras import AdamAsKeras
+from mnistbook.kit.answers import pack_indices, right_rows
+from mnistbook.kit.source import Source
+from mnistbook.projects.networks import PROJECTS
+from mnistbook.projects.published import PublishedAccuracy
+from mnistlab.initializers import Glorot
+from mnistlab.interop.keras_models import import_keras
+from mnistlab.network import Network
+from mnistlab.optimizers import SGD, Optimizer
+from mnistlab.perceptron import multilayer_perceptron
+from mnistlab.training import evaluate, fit
+
+__all__ = [
+    "LIBRARIES",
+    "MODELS",
+    "PUBLISHED_ACCURACY",
+    "PUBLISHED_LOSS",
+    "PUBLISHED_VALIDATION",
+    "DenseModel",
+    "DenseRun",
+    "Images",
+    "RMSprop",
+    "count_lines",
+    "fit_keras",
+    "fit_mnistlab",
+    "images_of",
+    "keras_network",
+    "mnistlab_network",
+    "probabilities",
+    "right_answers",
+    "summary",
+    "train",
+    "train_dense",
+]
+
+LIBRARIES = ("mnistlab", "keras")
+
+EVALUATED_TOGETHER = 1000
+"""Images in one batch when a network is tried."""
+
+
+class RMSprop(Optimizer):
+    r"""Gradient descent on gradients divided by a running root mean square, in Keras's form (:eq:`eq-rmsprop`).
+
+    ``v ← ρ v + (1 - ρ) g²``, then ``w ← w - η g / √(v + ε)``: ε stands under the root, and the first steps are not
+    corrected.
+
+    Raises
+    ------
+    ValueError
+        If ``rho`` is not in [0, 1) or ``epsilon`` is not positive.
+    """
+
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7):
+        super().__init__(learning_rate)
+        if not 0 <= rho < 1:
+            raise ValueError(f"rho must be at least 0 and less than 1, not {rho!r}")
+        if not epsilon > 0:
+            raise ValueError(f"epsilon must be positive, not {epsilon!r}")
+        self.rho, self.epsilon = float(rho), float(epsilon)
+
+    def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
+        """``w ← w - η g / √(v + ε)``."""
+        v = self.zeros("mean_square", w)
+        v *= self.rho
+        v += (1 - self.rho) * (g * g)
+        w -= rate * g / np.sqrt(v + self.epsilon)
+
+
+@dataclass(frozen=True)
+class DenseModel:
+    """A published network of two dense layers, and how it was trained.
+
+    Attributes
+    ----------
+    title
+        Architecture and training, in few words.
+    hidden
+        Units of the hidden layer, with ReLU; the network begins as Keras's layers do, Glorot's uniform weights and no
+        biases.
+    optimizer, keras_optimizer
+        Give fresh ones, of mnistlab and of Keras; the second from the imported module.
+    batch_size, epochs
+        As published.
+    split
+        Share of the training images, taken from their end, that is put aside for validation. Where it is 0, the test
+        images are tried after each epoch instead, as the authors did.
+    upright
+        Whether the images are deskewed, as :func:`~mnistbook.projects.networks.spline_deskew` does it.
+    """
+
+    title: str
+    hidden: int
+    optimizer: Callable[[], Optimizer]
+    keras_optimizer: Callable[[Any], Any]
+    batch_size: int
+    epochs: int
+    split: float = 0.0
+    upright: bool = False
+
+
+MODELS: dict[str, DenseModel] = {
+    "1k": DenseModel(
+        "784-256-10, Adam, batches of 128",
+        *(256, AdamAsKeras, lambda keras: keras.optimizers.Adam()),
+        batch_size=128,
+        epochs=10,
+        split=0.2,
+    ),
+    "3c": DenseModel(
+        "784-800-10, deskewed, RMSprop, batches of 32",
+        *(800, RMSprop, lambda keras: keras.optimizers.RMSprop()),
+        batch_size=32,
+        epochs=20,
+        upright=True,
+    ),
+    "5k": DenseModel(
+        "784-300-10, SGD with momentum, batches of 256",
+        *(300, lambda: SGD(0.1, momentum=0.9), lambda keras: keras.optimizers.SGD(0.1, momentum=0.9)),
+        batch_size=256,
+        epochs=10,
+    ),
+}
+"""The dense Keras models of projects 1, 3 and 5.
+
+The text of the third says "two layers" and "deskew"; the rest is in its program ``benchmark/keras_mnist.py``, as it was
+committed with the last version of that text. (A later version uses Adam, and keeps the epoch that is best on the test
+images.) The fifth does not say on which images it trained: here they are MNIST's own 60,000.
+"""
+
+PUBLISHED_ACCURACY = {
+    "1k": PublishedAccuracy(97.85, 0.01),
+    "3c": PublishedAccuracy(98.55, 0.01),
+    "5k": PublishedAccuracy(97.96, 0.01),
+}
+"""Test accuracies in percent, as their authors gave them."""
+
+PUBLISHED_LOSS = {"1k": PublishedAccuracy(0.0726, 0.0001), "5k": PublishedAccuracy(0.0654, 0.0001)}
+"""Test losses, and the unit of their last digit; the third project gave none."""
+
+PUBLISHED_VALIDATION = {
+    "1k": (0.9482, 0.9647, 0.9683, 0.9720, 0.9732, 0.9753, 0.9762, 0.9756, 0.9768, 0.9766),
+    "5k": (0.9552, 0.9699, 0.9749, 0.9751, 0.9758, 0.9786, 0.9800, 0.9809, 0.9800, 0.9796),
+}
+"""Accuracy on the images put aside, after each epoch, as it stands in the authors' print-outs."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Rows of pixels and one-hot rows, float32, shapes (N, 784) and (N, 10).
+
+    ``train`` is learnt from, ``watched`` tried after each epoch, ``test`` tried at the end; all are such pairs.
+    """
+
+    train: tuple[np.ndarray, np.ndarray]
+    watched: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class DenseRun:
+    """One training of one model by one library.
+
+    Attributes
+    ----------
+    project
+        A key of :data:`MODELS`.
+    library
+        "mnistlab" or "keras".
+    seed
+        Of initial weights and of the order of images. The libraries draw different numbers from one seed.
+    epochs
+        Those of the project if None.
+
+    Raises
+    ------
+    ValueError
+        If there is no such project or library.
+    """
+
+    project: str
+    library: str
+    seed: int = 0
+    epochs: int | None = None
+
+    def __post_init__(self):
+        for name, known in (("project", MODELS), ("library", LIBRARIES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"there is no {name} {getattr(self, name)!r}: choose among {', '.join(known)}")
+
+    @property
+    def key(self) -> str:
+        """A name for files: project, library, seed, and a hash of all settings."""
+        digest = sha256(dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        return f"{self.project}-{self.library}-{self.seed}-{digest}"
+
+
+def images_of(model: DenseModel) -> Images:
+    """Return the images that a model is trained and tried on."""
+    data = PROJECTS["3b" if model.upright else "1"].data(0)
+    rest = round(len(data.x_train) * (1 - model.split))
+    test = data.x_test, data.t_test
+    aside = (data.x_train[rest:], data.t_train[rest:]) if model.split else test
+    return Images((data.x_train[:rest], data.t_train[:rest]), aside, test)
+
+
+def keras_network(model: DenseModel, seed: int) -> Any:
+    """Return the untrained model, as a Keras program makes it: compiled, its output a softmax."""
+    keras = import_keras()
+    keras.utils.set_random_seed(seed)
+    dense = keras.layers.Dense
+    layers = [dense(model.hidden, activation="relu"), dense(10, activation="softmax")]
+    network = keras.Sequential([keras.Input((784,)), *layers])
+    network.compile(model.keras_optimizer(keras), "categorical_crossentropy", metrics=["accuracy"])
+    return network
+
+
+def fit_keras(network: Any, model: DenseModel, x: np.ndarray, t: np.ndarray, epochs: int, callbacks: Sequence) -> None:
+    """Train it on rows ``x`` and one-hot rows ``t``, as a Keras program does."""
+    network.fit(x, t, batch_size=model.batch_size, epochs=epochs, callbacks=callbacks, verbose=0)
+
+
+def mnistlab_network(model: DenseModel, seed: int) -> Network:
+    """Return the untrained network, as a program with mnistlab makes it: its output are logits."""
+    layers = multilayer_perceptron([784, model.hidden, 10], initializer=Glorot())
+    return Network(layers, seed=seed)
+
+
+def fit_mnistlab(
+    network: Network, model: DenseModel, x: np.ndarray, t: np.ndarray, epochs: int, seed: int, on_epoch_end: Callable
+) -> None:
+    """Train it on rows ``x`` and one-hot rows ``t``, as a program with mnistlab does."""
+    optimizer, size = model.optimizer(), model.batch_size
+    options = {"epochs": epochs, "batch_size": size, "seed": seed, "progress": False}
+    fit(network, x, t, optimizer=optimizer, on_epoch_end=on_epoch_end, **options)
+
+
+def train_dense(run: DenseRun) -> pd.DataFrame:
+    """Train, and return the rows of :func:`train`: the task of a sweep."""
+    return train(run)[1]
+
+
+def train(run: DenseRun) -> tuple[Any, pd.DataFrame]:
+    """Train the model of a run.
+
+    Parameters
+    ----------
+    run
+        The configuration.
+
+    Returns
+    -------
+    mnistlab.Network or keras.Sequential
+        The trained network.
+    pandas.DataFrame
+        One row an epoch: ``project``, ``library``, ``framework`` with its versions, ``seed``; ``parameters``, their
+        number; ``epoch``; ``loss``, the mean over the epoch's steps; ``watched_loss`` and ``watched_accuracy`` after
+        the epoch; ``seconds`` and ``cpu_seconds`` of training alone, on the clock and of the processor; in the last
+        row only, ``test_loss``, ``test_accuracy`` and ``wrong``, the indices of the test images on which the network
+        is wrong, separated by blanks.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If Keras is asked for and not installed.
+    """
+    model = MODELS[run.project]
+    images, epochs = images_of(model), run.epochs or model.epochs
+    network, attempt = (_in_keras if run.library == "keras" else _in_mnistlab)(model, run.seed)
+    watch = _Watch(lambda: attempt(*images.watched))
+    if run.library == "keras":
+        # Keras takes the time of validation as part of an epoch, so it validates in a callback here, as mnistlab does.
+        callback = import_keras().callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: watch.start(),
+            on_epoch_end=lambda epoch, logs: watch.stop(logs["loss"]),
+        )
+        fit_keras(network, model, *images.train, epochs, [callback])
+    else:
+        watch.start()
+        fit_mnistlab(network, model, *images.train, epochs, run.seed, lambda row: watch.stop(row["loss"]))
+    parameters = network.parameters.size if run.library == "mnistlab" else network.count_params()
+    fixed = {"project": run.project, "library": run.library, "framework": _framework(run.library), "seed": run.seed}
+    fixed["parameters"] = parameters
+    frame = pd.DataFrame([fixed | row for row in watch.rows])
+    wrong = np.flatnonzero(probabilities(network, images.test[0]).argmax(axis=1) != images.test[1].argmax(axis=1))
+    frame["test_loss"], frame["test_accuracy"], frame["wrong"] = np.nan, np.nan, ""
+    ends = [*attempt(*images.test), pack_indices(wrong)]
+    frame.loc[frame.index[-1], ["test_loss", "test_accuracy", "wrong"]] = ends
+    return network, frame
+
+
+def probabilities(network: Any, x: np.ndarray) -> np.ndarray:
+    """Return the ten probabilities that a network of either library gives for rows ``x``, shape (N, 10)."""
+    if isinstance(network, Network):
+        return network.predict_proba(x, EVALUATED_TOGETHER)
+    return network.predict(x, batch_size=EVALUATED_TOGETHER, verbose=0)
+
+
+Attempt = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
+"""From rows and one-hot rows to mean loss and accuracy."""
+
+
+def _in_mnistlab(model: DenseModel, seed: int) -> tuple[Network, Attempt]:
+    network = mnistlab_network(model, seed)
+    return network, lambda x, t: evaluate(network, x, t, batch_size=EVALUATED_TOGETHER)
+
+
+def _in_keras(model: DenseModel, seed: int) -> tuple[Any, Attempt]:
+    network = keras_network(model, seed)
+    return network, lambda x, t: tuple(network.evaluate(x, t, batch_size=EVALUATED_TOGETHER, verbose=0))
+
+
+def _framework(library: str) -> str:
+    if library == "mnistlab":
+        return "NumPy"
+    keras = import_keras()
+    below = import_module(keras.backend.backend())
+    return f"Keras {keras.__version__}, {below.__name__} {below.__version__}"
+
+
+class _Watch:
+    """Takes the time of epochs, and tries the network after each, with the clock stopped."""
+
+    def __init__(self, attempt: Callable[[], tuple[float, float]]):
+        self.attempt, self.rows = attempt, []
+
+    def start(self) -> None:
+        self.clock, self.processor = perf_counter(), process_time()
+
+    def stop(self, loss: float) -> None:
+        row = {"epoch": len(self.rows) + 1, "loss": loss}
+        times = {"seconds": perf_counter() - self.clock, "cpu_seconds": process_time() - self.processor}
+        row["watched_loss"], row["watched_accuracy"] = self.attempt()
+        self.rows.append(row | times)
+        self.start()
+
+
+def right_answers(stored: pd.DataFrame, images: int = 10_000) -> np.ndarray:
+    """Return whether networks are right on each test image, booleans of shape (len(stored), images).
+
+    Parameters
+    ----------
+    stored
+        Rows with the column ``wrong`` of :func:`train`.
+    images
+        How many test images there are.
+    """
+    return right_rows(stored["wrong"], images)
+
+
+BOXES = str.maketrans("━─┃│┏┓└┘┳┴┡┩╇├┤┼┬", "--||" + 13 * "+")
+
+
+def summary(network: Any, width: int = 66) -> str:
+    """Return the summary of a Keras model as plain text, its boxes drawn with characters that every font has."""
+    lines: list[str] = []
+    with _nothing_shown():
+        network.summary(line_length=width, print_fn=lambda line, **_: lines.append(line))
+    text = "\n".join(lines).translate(BOXES)
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip()
+
+
+def _nothing_shown() -> AbstractContextManager:
+    """Keep what is displayed in a notebook from it: Keras's printer shows an empty output besides its text."""
+    try:
+        from IPython.utils.capture import capture_output
+    except ModuleNotFoundError:
+        return nullcontext()
+    return capture_output()
+
+
+def count_lines(*functions: Callable) -> int:
+    """Return how many lines of code some functions have, without docstrings, type hints and blank lines."""
+    lines = Source(*functions).text.splitlines()
+    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in lines)

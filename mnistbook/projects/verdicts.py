@@ -1,0 +1,74 @@
+"""Published accuracies beside ours: does the number come out?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mnistbook.kit.metrics import prediction_interval
+from mnistbook.projects.published import ACCURACY, PublishedAccuracy
+
+__all__ = ["accuracy_table", "difference_interval", "reading"]
+
+
+def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each published accuracy: theirs, ours with spread, where a further run would fall, verdict.
+
+    Parameters
+    ----------
+    runs
+        One row a run, as :func:`mnistbook.projects.networks.train_project` ends it, with the columns ``project``,
+        ``rate``, ``epoch`` and the one that :data:`~mnistbook.projects.published.ACCURACY` names. Runs longer than
+        the shortest of a project and rate are left out: they were not the author's.
+
+    Raises
+    ------
+    ValueError
+        If a published accuracy has no run.
+    """
+    rows = []
+    for (project, rate), published in ACCURACY.items():
+        chosen = runs[(runs["project"] == project) & np.isclose(runs["rate"], rate)]
+        if chosen.empty:
+            raise ValueError(f"there is no run of project {project} with the learning rate {rate:g}")
+        chosen = chosen[chosen["epoch"] == chosen["epoch"].min()]
+        values = 100 * chosen[published.measured].to_numpy()
+        low, high = prediction_interval(values) if len(values) > 1 else difference_interval(values[0])
+        rows.append(
+            {
+                "project": project,
+                "rate": f"{rate:g}",
+                "published, %": _text(published),
+                "ours, %": values.mean(),
+                "± sd": values.std(ddof=1) if len(values) > 1 else np.nan,
+                "runs": len(values),
+                "from": low,
+                "to": high,
+                "comes out": reading(published, low, high),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def difference_interval(percent: float, images: int = 10_000) -> tuple[float, float]:
+    """Return where another network's accuracy lies with 95 % if both have one true share, each with its own images.
+
+    Used where one run shows no spread. On the same images two networks differ by less, so the interval is wide.
+    """
+    share = percent / 100
+    half = 100 * 1.959964 * np.sqrt(2 * share * (1 - share) / images)
+    return percent - half, percent + half
+
+
+def reading(published: PublishedAccuracy, low: float, high: float) -> str:
+    """Say whether a published number lies in an interval, widened by half a unit of its last digit."""
+    if published.at_least:
+        return "yes" if high >= published.value else "no: ours is lower"
+    if published.value < low - published.unit / 2:
+        return "no: ours is higher"
+    return "yes" if published.value <= high + published.unit / 2 else "no: ours is lower"
+
+
+def _text(published: PublishedAccuracy) -> str:
+    digits = max(0, -round(np.log10(published.unit)))
+    return f"{'more than ' if published.at_least else ''}{published.value:.{digits}f}"

@@ -1,0 +1,68 @@
+"""What the chapters on gradients count, measure and draw."""
+
+from itertools import pairwise
+from math import prod
+
+import matplotlib
+import numpy as np
+import pytest
+
+import mnistlab as ml
+from mnistbook.ch06_matrix_form import cost
+from mnistbook.ch06_matrix_form.flow import flow
+from mnistbook.ch07_checking_gradients.error_curves import error_curves
+from mnistbook.ch19_where_the_time_goes.calls import logged
+
+matplotlib.use("agg")
+
+
+def multiplications(calls):
+    products = [call.shapes for call in calls if call.name in ("matmul", "dot")]
+    return sum(prod(left) * right[1] for left, right in products)
+
+
+@pytest.mark.parametrize("sizes", [(7, 5), (7, 5, 3), (4, 6, 5, 2)])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_count_is_that_of_the_code(sizes, samples):
+    layers = [ml.Dense(*pair, bias=False) for pair in pairwise(sizes)]
+    network = ml.Network(layers)
+    counted = []
+    y = network.forward(logged(np.ones((samples, sizes[0]), np.float32), calls := []))
+    counted.append(multiplications(calls))
+    calls.clear()
+    network.backward(logged(np.ones_like(y), calls))
+    counted.append(multiplications(calls))
+    expected = cost.multiplications(sizes)
+    assert counted == [samples * expected["forward"], samples * expected["backward"]]
+    assert expected["forward mode"] == network.parameters.size * expected["forward"]
+    assert expected["finite differences"] == 2 * expected["forward mode"]
+
+
+def test_the_median_is_that_of_the_calls_after_the_warm_up(monkeypatch):
+    calls = []
+    durations = iter([1.0, 5.0, 2.0])
+    clock = [0.0]
+
+    def work():
+        calls.append(1)
+        if len(calls) > 3:
+            clock[0] += next(durations)
+
+    monkeypatch.setattr(cost, "perf_counter", lambda: clock[0])
+    assert cost.median_seconds(work, 3) == 2
+    assert len(calls) == 6
+
+
+def test_the_flow_names_every_value_and_its_derivative():
+    (axes,) = flow().axes
+    drawn = {text.get_text() for text in axes.texts}
+    assert {"$x$", "$z$", "$h$", r"$\theta$", "$W^{(1)}$", "$dW^{(1)}$", "$W^{(2)}$", "$dW^{(2)}$"} <= drawn
+
+
+def test_each_curve_and_each_optimum_is_drawn_in_one_colour():
+    steps = np.array([1e-3, 1e-2, 1e-1])
+    figure = error_curves(steps, {"a": steps, "b": 2 * steps}, {"b": 0.01})
+    curve_a, curve_b, optimum, *_ = figure.axes[0].lines
+    assert curve_a.get_label() == "a" and curve_b.get_ydata() == pytest.approx(2 * steps)
+    assert optimum.get_xdata() == [0.01, 0.01]
+    assert optimum.get_color() == curve_b.get_color() != curve_a.get_color()

@@ -1,0 +1,296 @@
+"""Sweeps over hyperparameters: what is run, what is chosen, what is read off, and the learning-rate finder."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import eigvalsh
+
+import mnistlab as ml
+from mnistbook.ch11_hyperparameters import figures as heatmaps
+from mnistbook.ch11_hyperparameters import range_test, study, tuning
+from mnistlab.sweeps.run import Run
+
+NOT_TRAINED = float("nan")
+
+
+def rows_of(runs, accuracy):
+    """What a sweep returns of these runs, with accuracies from a function; one that returns NaN diverged."""
+    rows = [run.columns() | {"epoch": run.epochs, "final_validation_accuracy": accuracy(run)} for run in runs]
+    frame = pd.DataFrame(rows).drop_duplicates("key", ignore_index=True)
+    losses = np.where(frame["final_validation_accuracy"] < 0.15, 2.4, 0.5)
+    return frame.assign(
+        diverged=frame["final_validation_accuracy"].isna(), final_validation_loss=losses, parameters=1000
+    )
+
+
+def invented(run):
+    """An accuracy with one best setting in each part, and divergence where the effective rate is large."""
+    rate = run.learning_rate / (1 - run.settings()["momentum"]) * 128 / run.batch_size
+    depth, width = len(run.hidden), run.hidden[0]
+    if rate > 50:
+        return NOT_TRAINED
+    return 0.95 - 0.01 * (np.log(rate / 0.8) ** 2 + 0.2 * np.log(width / 300) ** 2 + depth) + 1e-4 * run.seed
+
+
+@pytest.fixture(scope="module")
+def first():
+    return rows_of([run for part in study.first_round().values() for run in part], invented)
+
+
+def test_the_parts_do_not_look_at_the_test_images_and_have_all_seeds():
+    for name, runs in study.first_round().items():
+        assert len({run.key for run in runs}) == len(runs)
+        assert not any(run.test for run in runs)
+        if "search" not in name:
+            assert len(runs) == 3 * len({replace(run, seed=0) for run in runs})
+
+
+def test_both_searches_stay_within_the_same_box():
+    parts = study.first_round()
+    random, grid = parts["random search"], parts["grid search"]
+    assert (len(random), len(grid)) == (192, 64)
+    for runs, distinct in ((random, 120), (grid, 4)):
+        rates = {run.learning_rate for run in runs}
+        assert len(rates) >= distinct
+        assert all(0.002 <= rate <= 2 for rate in rates)
+        assert all(16 <= run.batch_size <= 1024 and 25 <= run.hidden[0] <= 200 for run in runs)
+    assert len({run.learning_rate for run in grid}) == 4
+
+
+def test_the_best_setting_is_that_of_the_highest_mean_over_its_seeds():
+    settings = [Run(learning_rate=rate, seed=seed) for rate in (0.1, 0.2, 0.3) for seed in (0, 1)]
+    accuracy = dict(zip((run.key for run in settings), (0.95, 0.95, 0.99, 0.92, 0.99, NOT_TRAINED), strict=True))
+    frame = rows_of(settings, lambda run: accuracy[run.key])
+    assert study.best(frame, settings) == settings[2]  # the third would win if its divergence were overlooked
+    frame.loc[3, "final_validation_accuracy"] = 0.90
+    assert study.best(frame, settings) == settings[0]
+
+
+def test_no_setting_is_best_if_all_diverged():
+    runs = [Run(learning_rate=9.0), Run(learning_rate=8.0)]
+    with pytest.raises(ValueError, match="all of 2 settings diverged"):
+        study.best(rows_of(runs, lambda run: NOT_TRAINED), runs)
+
+
+def test_a_missing_run_is_named():
+    with pytest.raises(KeyError, match="1 of 2 runs are missing"):
+        study.select(rows_of([Run()], lambda run: 0.9), [Run(), Run(seed=7)])
+
+
+def test_the_second_round_trains_the_best_of_each_part_for_longer(first):
+    runs = study.second_round(first)
+    parts = study.first_round()
+    assert all(run.train_size is None and run.epochs == 5 and not run.test for run in runs)
+    for name in ("batch size", "momentum", "width", "depth", "random search"):
+        winner = study.best(first, parts[name])
+        same = [
+            run
+            for run in runs
+            if (run.hidden, run.learning_rate, run.momentum, run.batch_size)
+            == (winner.hidden, winner.learning_rate, winner.momentum, winner.batch_size)
+        ]
+        assert sorted(run.seed for run in same) == [0, 1, 2], name
+
+
+def test_only_the_chosen_setting_is_tried_on_the_test_images_with_new_seeds(first):
+    rounds = pd.concat([first, rows_of(study.second_round(first), invented)], ignore_index=True)
+    final = study.final_runs(rounds)
+    chosen = study.chosen(rounds)
+    assert all(run.test and run.learning_rate == chosen.learning_rate and run.hidden == chosen.hidden for run in final)
+    used = {run.seed for part in study.first_round().values() for run in part}
+    assert len(final) == 5 and not used & {run.seed for run in final}
+
+
+def test_the_study_does_both_rounds_and_stores_every_run_once(monkeypatch, tmp_path):
+    asked, stored = [], {}
+
+    def sweep(runs, folder, workers):
+        asked.append(len({run.key for run in runs}))
+        return rows_of(runs, invented)
+
+    monkeypatch.setattr(study, "sweep", sweep)
+    monkeypatch.setattr(study, "write", lambda name, frame: stored.update({name: frame}))
+    study.run(tmp_path)
+    frame = stored["hyperparameters"]
+    assert frame["key"].is_unique and len(frame) == asked[-1]
+    assert asked == sorted(set(asked)) and frame["test"].sum() == 5
+
+
+# Reading a sweep
+
+
+def test_a_training_has_failed_if_it_diverged_or_has_learnt_nothing():
+    frame = pd.DataFrame({"diverged": [False, False, False, True], "final_validation_loss": [2.2, 2.301, np.nan, 2.0]})
+    assert list(tuning.failed(frame)) == [False, True, True, True]
+
+
+def test_cells_average_over_the_seeds_that_did_not_fail():
+    runs = [Run(momentum=m, learning_rate=r, seed=s) for m in (0.0, 0.5) for r in (0.1, 0.2, 0.4) for s in (0, 1)]
+    bad = {(0.0, 0.4, 1): NOT_TRAINED, (0.5, 0.4, 1): 0.1}
+    frame = rows_of(runs, lambda run: bad.get((run.momentum, run.learning_rate, run.seed), 0.9 + 0.02 * run.seed))
+    mean, failed, count = tuning.cells(frame, "momentum", "learning_rate")
+    assert list(mean.index) == [0.0, 0.5] and list(mean.columns) == [0.1, 0.2, 0.4]
+    np.testing.assert_allclose(mean, [[0.91, 0.91, 0.9]] * 2)
+    np.testing.assert_array_equal(failed, [[0, 0, 1]] * 2)
+    assert count == 2
+    with pytest.raises(ValueError, match="not every combination of momentum and learning_rate"):
+        tuning.cells(frame.iloc[1:], "momentum", "learning_rate")
+
+
+def test_seeds_by_value_refuses_what_is_not_a_table():
+    frame = rows_of([Run(learning_rate=r, seed=s) for r in (0.2, 0.1) for s in (0, 1)], lambda run: run.learning_rate)
+    rates, accuracy = tuning.seeds_by_value(frame, "learning_rate")
+    np.testing.assert_array_equal(accuracy, [rates, rates])
+    np.testing.assert_array_equal(rates, [0.1, 0.2])
+    with pytest.raises(ValueError, match="every value of learning_rate"):
+        tuning.seeds_by_value(frame.iloc[1:], "learning_rate")
+    with pytest.raises(ValueError, match="duplicate"):
+        tuning.seeds_by_value(pd.concat([frame, frame]), "learning_rate")
+
+
+@given(st.floats(-1.5, 1.5), st.floats(0.1, 10))
+def test_the_peak_of_a_parabola_in_the_logarithm_is_found(centre, steepness):
+    x = 2.0 ** np.arange(-3, 4)
+    assert tuning.peak(x, -steepness * (np.log(x) - centre) ** 2) == pytest.approx(np.exp(centre), rel=1e-6)
+
+
+def test_a_peak_at_an_end_or_beside_divergence_stays_where_it_is():
+    x = np.array([1.0, 2.0, 4.0])
+    assert tuning.peak(x, np.array([3.0, 2.0, 1.0])) == 1
+    assert tuning.peak(x, np.array([1.0, 3.0, np.nan])) == 2
+    assert tuning.peak(x, np.array([1.0, 1.0, 1.0])) == 1
+    with pytest.raises(ValueError, match="all are NaN"):
+        tuning.peak(x, np.full(3, np.nan))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_the_expected_best_is_the_mean_over_all_subsets(values):
+    expected = [np.mean([max(some) for some in combinations(values, n)]) for n in range(1, len(values) + 1)]
+    np.testing.assert_allclose(tuning.expected_best(np.array(values)), expected, atol=1e-12)
+
+
+def test_the_expected_best_wants_a_worth_for_each_trial():
+    with pytest.raises(ValueError, match="worth"):
+        tuning.expected_best(np.array([0.5, np.nan]))
+
+
+# The finder
+
+
+def small_problem(clusters, dtype=np.float32):
+    x, y = clusters
+    return np.repeat(x.astype(dtype), 4, axis=0), np.repeat(ml.one_hot(y, 3).astype(dtype), 4, axis=0)
+
+
+def small_network(seed=0, dtype=np.float32):
+    return ml.Network(ml.multilayer_perceptron([4, 6, 3]), seed=seed, dtype=dtype)
+
+
+def test_rates_of_a_range_test_rise_by_one_factor_and_the_first_loss_is_that_of_the_start(clusters):
+    x, t = small_problem(clusters)
+    test = range_test.range_test(small_network(), x, t, low=0.01, high=1.0, steps=21, batch_size=50)
+    np.testing.assert_allclose(test.rates, np.geomspace(0.01, 1.0, 21))
+    first = next(ml.minibatches(x, t, 50, np.random.default_rng(0)))
+    start = ml.SoftmaxCrossEntropy().forward(small_network().forward(first[0]), first[1])
+    assert test.losses[0] == pytest.approx(float(start), rel=1e-6)
+    assert test.losses[-1] < 0.7 * test.losses[0]
+
+
+def test_a_range_test_trains_with_the_rates_that_it_reports(clusters):
+    x, t = small_problem(clusters)
+    network, loss, w = small_network(), ml.SoftmaxCrossEntropy(), []
+    for rate, batch in zip((0.1, 0.2, 0.4), ml.minibatches(x, t, 50, np.random.default_rng(0)), strict=False):
+        w.append(ml.train_step(network, loss, ml.SGD(rate), *batch))
+    test = range_test.range_test(small_network(), x, t, low=0.1, high=0.4, steps=3, batch_size=50)
+    np.testing.assert_allclose(test.losses, w, rtol=1e-6)
+
+
+def test_a_range_test_ends_where_the_loss_is_not_finite(clusters):
+    x, t = small_problem(clusters)
+    test = range_test.range_test(small_network(), x, t, low=1.0, high=1e30, steps=20, batch_size=50)
+    assert 1 < len(test.losses) < 20 and np.isfinite(test.losses).all()
+    assert test.rates.shape == test.losses.shape
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"low": 1.0, "high": 0.1}, "must rise"),
+        ({"steps": 1}, "two steps"),
+        ({"steps": 1000}, "need 128000 samples, and there are 1200"),
+    ],
+)
+def test_a_range_test_that_cannot_be_is_refused(clusters, options, message):
+    with pytest.raises(ValueError, match=message):
+        range_test.range_test(small_network(), *small_problem(clusters), **options)
+
+
+def test_smoothing_keeps_a_straight_line_and_averages_noise(rng):
+    line = np.linspace(2, 5, 40)
+    np.testing.assert_allclose(range_test.smoothed(line), line)
+    noise = rng.standard_normal(2000)
+    assert range_test.smoothed(noise)[100:-100].std() == pytest.approx(1 / np.sqrt(15), rel=0.15)
+
+
+def test_the_largest_curvature_is_that_of_the_whole_hessian(clusters):
+    x, t = small_problem(clusters, np.float64)
+    network, loss = small_network(dtype=np.float64), ml.SoftmaxCrossEntropy()
+    here = network.parameters.copy()
+    hessian = np.empty((here.size, here.size))
+    for index in range(here.size):
+        sides = []
+        for sign in (1, -1):
+            network.parameters[...] = here
+            network.parameters[index] += sign * 1e-5
+            loss.forward(network.forward(x), t)
+            network.backward(loss.backward())
+            sides.append(network.gradients.copy())
+        hessian[index] = (sides[0] - sides[1]) / 2e-5
+    network.parameters[...] = here
+    largest = range_test.largest_curvature(network, x, t, tolerance=1e-6)
+    assert largest == pytest.approx(eigvalsh((hessian + hessian.T) / 2)[-1], rel=1e-3)
+    np.testing.assert_array_equal(network.parameters, here)
+
+
+def test_curvature_from_differences_needs_float64(clusters):
+    with pytest.raises(TypeError, match="float64, not float32"):
+        range_test.largest_curvature(small_network(), *small_problem(clusters))
+
+
+# Figures
+
+
+def test_a_map_marks_failures_and_the_best_cell():
+    runs = [Run(momentum=m, learning_rate=r, seed=s) for m in (0.0, 0.5) for r in (0.1, 0.2, 0.4) for s in (0, 1)]
+    frame = rows_of(
+        runs, lambda run: NOT_TRAINED if run.learning_rate == 0.4 and run.momentum else 0.8 + run.learning_rate / 5
+    )
+    figure = heatmaps.heat_map(tuning.cells(frame, "momentum", "learning_rate"), xlabel="η", ylabel="μ", diagonal=2)
+    axes = figure.axes[0]
+    texts = [text.get_text() for text in axes.texts]
+    assert texts == ["82.0", "84.0", "2 of 2", "82.0", "84.0", "88.0"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0.5", "0"]
+    framed = [patch for patch in axes.patches if not patch.get_fill()]
+    assert len(framed) == 1 and framed[0].get_x() > 1.5 and framed[0].get_y() > 0.5
+
+
+def test_the_other_figures_show_every_line(first):
+    parts = study.first_round()
+    momentum = study.select(first, parts["momentum"])
+    scales = {"rate": lambda rate, _: rate, "effective": lambda rate, value: rate / (1 - value)}
+    figure = heatmaps.lines(momentum, "momentum", scales, "momentum")
+    left, right = (panel.lines[1].get_xdata() for panel in figure.axes)
+    np.testing.assert_allclose(right, 4 * left)
+    assert len(figure.axes[0].lines) == 4
+    figure = heatmaps.widths(study.select(first, parts["width"]))
+    assert len(figure.axes[0].lines) == 6
+    figure = heatmaps.depths(study.select(first, parts["depth"]), study.ACTIVATIONS)
+    assert [len(panel.lines) for panel in figure.axes] == [3, 3, 3]
+    names = {"learning_rate": "η", "batch_size": "B", "hidden": "units"}
+    figure = heatmaps.searches(*(study.select(first, parts[f"{name} search"]) for name in ("random", "grid")), names)
+    assert all(len(panel.collections) == 2 for panel in figure.axes[:3])

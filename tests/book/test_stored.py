@@ -1,0 +1,41 @@
+"""The list of stored studies."""
+
+import pandas as pd
+
+from mnistbook import results
+from mnistbook.ch91_this_build import inventory
+
+
+def test_one_row_a_study_and_place(monkeypatch):
+    frame = pd.DataFrame(
+        {
+            "key": ["a", "b", "c"],
+            "seed": [0, 2, 1],
+            "seconds": [1800.0, 1800.0, 3600.0],
+            "processor": "p",
+            "mnistlab": "0.1",
+            "commit": ["x", "x", "y-dirty"],
+            "date": "2026-01-01",
+        }
+    )
+
+    def read(name):
+        if name == "kept":
+            return frame
+        raise FileNotFoundError(name)
+
+    monkeypatch.setattr(inventory, "find_studies", lambda: {"kept": None, "never run": None})
+    monkeypatch.setattr(results, "read", read)
+    table = inventory.stored_studies()
+    assert table["study"].tolist() == ["kept", "kept"]
+    assert table["runs"].tolist() == [2, 1] and table["hours"].tolist() == [1, 1]
+    assert table["seeds"].tolist() == ["0 to 2", "1"] and table["commit"].tolist() == ["x", "y-dirty"]
+
+
+def test_every_stored_file_is_in_the_list():
+    """A study whose module was renamed would vanish from the page without a word."""
+    folder = results.FOLDER
+    names = {path.stem.removesuffix("_curves") for path in folder.glob("*.csv")}
+    studies = set(inventory.stored_studies().get("study", ()))
+    timings = {"bench", "keras_speed"}  # of benchmarks, which are no studies
+    assert {name for name in names if not any(name.startswith(study) for study in studies)} <= timings

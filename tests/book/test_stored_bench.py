@@ -1,0 +1,124 @@
+"""The stored benchmark: that it is whole and tidy, and what the chapter and the README show of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from mnistbook import results
+from mnistbook.ch19_where_the_time_goes.bench import figures, peers, tables
+from mnistbook.ch19_where_the_time_goes.bench.training import BATCHES
+
+ROOT = Path(__file__).resolve().parents[2]
+SOME_MOMENTUM = [name for name in peers.PEERS if name not in peers.PLAIN]
+
+
+@pytest.fixture(scope="module")
+def bench() -> pd.DataFrame:
+    return results.read("bench")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_it_comes_from_one_run_of_committed_code_with_all_peers_and_kernels_of_the_libraries_choice(bench):
+    for column in ("commit", "processor", "torch", "tensorflow", "keras", "scikit-learn", "blas_kernels"):
+        assert bench[column].nunique() == 1
+    assert not bench["commit"].iloc[0].endswith("-dirty")
+    assert set(bench["peer"]) >= set(peers.PEERS)
+    timed = bench[bench["section"].isin(["training", "inference", "scaling"])]
+    assert (timed["repetitions"] >= 5).all() and (timed["q1"] <= timed["median"]).all()
+    assert (timed["median"] <= timed["q3"]).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_every_peer_has_a_time_and_a_ratio_for_every_batch_size(bench, threads):
+    seconds, ratios = tables.epochs(bench, threads), tables.ratios(bench, threads)
+    for table in (seconds, ratios):
+        assert list(table.columns) == [str(size) for size in BATCHES]
+        assert list(table.index) == [name for name in peers.PEERS if name != peers.ONE_BY_ONE]
+        assert (table > 0).all(axis=None)
+    assert (ratios.loc["mnistlab"] == 1).all()
+    assert np.allclose(ratios, seconds / seconds.loc["mnistlab"], rtol=0.5)  # medians of ratios, not ratios of medians
+
+
+def test_other_networks_slow_downs_and_subnormals_have_a_row_a_peer(bench):
+    assert set(tables.others(bench).columns) == {"784-800-10", "784-256-128-10"}
+    slow = tables.slow_down(bench)
+    assert list(slow.columns) == ["1", *map(str, BATCHES)]
+    assert slow.loc["mnistlab"].notna().all(axis=None) and len(slow.loc["mnistlab"]) == 3
+    assert slow.loc["PyTorch", ["32", "128"]].notna().all(axis=None) and len(slow.loc["PyTorch"]) == 3
+    shares = tables.subnormal(bench)
+    assert list(shares.index) == SOME_MOMENTUM and ((shares >= 0) & (shares <= 100)).all(axis=None)
+
+
+def test_answers_start_memory_and_accuracy(bench):
+    answers = tables.inference(bench)
+    assert list(answers.index) == list(peers.PEERS) and answers.notna().all(axis=None)
+    assert (answers["p50, µs"] <= answers["p99, µs"]).all()
+    start = tables.startup(bench)
+    assert start.loc["NumPy", "s beyond NumPy"] == 0 and start["s"].is_monotonic_increasing
+    assert (tables.memory(bench) > 0).all()
+    cold = tables.accuracy(bench)
+    assert list(cold.columns) == ["97 %", "98 %", "98.5 %", "settings"] and len(cold) == 5
+    assert cold["97 %"].notna().all() and not (cold["97 %"] > cold["98 %"]).any()
+
+
+def test_slopes_are_fitted_for_all_that_is_varied(bench):
+    slopes = tables.slopes(bench)
+    assert list(slopes.columns) == ["hidden units", "hidden layers", "images", "threads"]
+    made = pd.DataFrame({"variable": "images", "peer": "mnistlab", "value": [1, 2, 4], "median": [3, 12, 48]})
+    assert tables.slopes(made.assign(section="scaling")).loc["mnistlab", "images"] == pytest.approx(2)
+
+
+def test_what_is_asked_is_judged(bench):
+    columns = {"section": "training", "network": "784-300-10", "optimizer": "sgd", "threads": 1, "quantity": "seconds"}
+    made = pd.DataFrame(
+        [
+            {**columns, "peer": peer, "batch": batch, "ratio": ratio, "median": 1.0}
+            for batch, products in ((32, 0.49), (256, 0.72))
+            for peer, ratio in (("mnistlab", 1.0), ("PyTorch", 1.2), ("Keras", 2.0), (peers.BOUND, products))
+        ]
+    )
+    holds = tables.limits(made).set_index("asked")["holds"].to_dict()
+    assert holds == {
+        "time / fastest peer, batch 32": "yes",
+        "time / Keras, batch 32": "no",
+        "time / matrix products, batch 32": "no",
+        "time / fastest peer, batch 256": "yes",
+        "time / Keras, batch 256": "no",
+        "time / matrix products, batch 256": "yes",
+    }
+    assert len(tables.limits(bench)) > len(holds)
+
+
+def test_the_machine_is_named(bench):
+    about = tables.machine(bench)
+    assert about["processor"] == bench["processor"].iloc[0]
+    assert sum("Gflop/s" in name for name in about) == 2
+
+
+def test_pictures_have_a_line_a_peer_and_panels_for_all_that_is_varied(bench):
+    panels = figures.draw_epochs(bench).axes
+    assert [axes.get_title() for axes in panels] == ["1 thread", "2 threads"]
+    drawn = panels[0].get_legend_handles_labels()[1]
+    assert drawn == [name for name in peers.PEERS if name != peers.ONE_BY_ONE]
+    panels = figures.draw_scaling(bench).axes
+    assert [axes.get_xlabel() for axes in panels] == ["hidden units", "hidden layers", "images", "threads"]
+
+
+def test_the_readme_says_what_is_stored(bench):
+    ratios = tables.ratios(bench)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| (\w[^|]*) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", readme, re.M)
+    assert len(lines) == 6
+    for name, *numbers in lines:
+        assert numbers == [f"{ratio:.1f}" for ratio in ratios.loc[name]], name

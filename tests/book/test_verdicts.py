@@ -1,0 +1,53 @@
+"""Verdicts on published numbers."""
+
+import pandas as pd
+import pytest
+
+from mnistbook.projects import verdicts
+from mnistbook.projects.published import ACCURACY, PublishedAccuracy
+
+
+def made_up(accuracy):
+    """Runs that reach a given accuracy, in percent, for each published one; three seeds a hundredth apart."""
+    rows = [
+        {"project": project, "rate": rate, "epoch": 10, figure.measured: (accuracy(figure) + step) / 100}
+        for (project, rate), figure in ACCURACY.items()
+        for step in (-0.01, 0, 0.01)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_what_lies_within_the_spread_comes_out_and_what_does_not_says_on_which_side():
+    assert set(verdicts.accuracy_table(made_up(lambda figure: figure.value))["comes out"]) == {"yes"}
+    lower = verdicts.accuracy_table(made_up(lambda figure: figure.value - 2))["comes out"]
+    assert set(lower) == {"no: ours is lower"}
+    higher = verdicts.accuracy_table(made_up(lambda figure: figure.value + 0.9)).set_index("project")["comes out"]
+    assert higher["4"] == "yes" and higher["3a"] == "no: ours is higher"
+
+
+def test_a_longer_run_is_not_the_authors_run():
+    runs = made_up(lambda figure: figure.value)
+    longer = runs[runs["project"] == "4"].assign(epoch=40, test_accuracy=0.5)
+    table = verdicts.accuracy_table(pd.concat([runs, longer])).set_index("project")
+    assert table.loc["4", "ours, %"] == pytest.approx(99) and table.loc["4", "runs"] == 3
+
+
+def test_a_single_run_has_the_interval_of_the_difference_of_two_shares():
+    low, high = verdicts.difference_interval(80, images=10_000)
+    assert high - 80 == pytest.approx(80 - low) == pytest.approx(1.109, abs=0.001)
+    runs = made_up(lambda figure: figure.value).drop_duplicates(["project", "rate"])
+    table = verdicts.accuracy_table(runs)
+    assert table["± sd"].isna().all() and set(table["runs"]) == {1}
+
+
+def test_the_last_digit_counts_by_half():
+    figure = PublishedAccuracy(97, 1)
+    assert verdicts.reading(figure, 96.1, 96.5) == "yes"
+    assert verdicts.reading(figure, 96.1, 96.4) == "no: ours is lower"
+    assert verdicts.reading(figure, 97.6, 97.9) == "no: ours is higher"
+
+
+def test_a_project_without_a_run_is_named():
+    runs = made_up(lambda figure: figure.value)
+    with pytest.raises(ValueError, match=r"no run of project 2 with the learning rate 0\.000125"):
+        verdicts.accuracy_table(runs[runs["project"] != "2"])
