@@ -65,9 +65,10 @@ def install_cell(*, keras: bool = False) -> str:
     name, address = project["name"], f"git+{project['urls']['Repository']}"
     cell = f"""\
 {INSTALL_COMMENT}
+# That takes some 20 seconds, once, and changes no package that Colab has.
 from importlib.util import find_spec
 
-if not (find_spec("{name}") and find_spec("myst_nb")):
+if not (find_spec("{name}") and find_spec("sklearn") and find_spec("sympy")):
     %pip install --quiet "{name}[notebooks] @ {address}"
 """
     if keras:
