@@ -3,7 +3,7 @@
 standalone.py                         build a wheel, install it in a fresh environment, run all notebooks there
 standalone.py --python python3.12     with another Python
 standalone.py --oldest                with the oldest version of everything that pyproject.toml names; needs uv
-standalone.py --freeze FILE           beside the versions of a list as pip freeze writes it, such as Colab's; fail if one changes
+standalone.py --freeze FILE           beside the versions that pip freeze listed elsewhere, as in Colab; fail if one changes
 standalone.py --into PYTHON           install the wheel for that Python, as it is: for an image such as Colab's
 standalone.py --wheel FOLDER          only build the wheel, in that folder
 Names of notebooks may follow.
