@@ -3,7 +3,7 @@
 standalone.py                         build a wheel, install it in a fresh environment, run all notebooks there
 standalone.py --python python3.12     with another Python
 standalone.py --oldest                with the oldest version of everything that pyproject.toml names; needs uv
-standalone.py --freeze FILE           beside the versions that pip freeze listed elsewhere, as in Colab; fail if one changes
+standalone.py --freeze FILE           beside the versions that pip freeze listed, as in Colab; fail if one changes
 standalone.py --into PYTHON           install the wheel for that Python, as it is: for an image such as Colab's
 standalone.py --wheel FOLDER          only build the wheel, in that folder
 Names of notebooks may follow.
@@ -140,10 +140,10 @@ def install_beside(frozen: dict[str, str], freeze: Path, wheel: Path, paths: Seq
     pip(python, "install", "--constraint", str(freeze.resolve()), *asked)
     if foreign := installed(python).keys() - frozen.keys() - {"pip"} - {canonical(name) for name in RUNNER_NEEDS}:
         pip(python, "uninstall", "--yes", *sorted(foreign))
-    started = time.monotonic()
+    before, started = installed(python), time.monotonic()
     install(wheel, extras(paths, python), python)
     seconds = time.monotonic() - started
-    changed = changes(frozen, installed(python))
+    changed = changes(frozen | before, installed(python))
     say(f"        {seconds:.0f} s, {len(changed)} versions changed")
     if changed:
         raise StandaloneError("the first cell changes what was there:\n" + "\n".join(changed))
@@ -152,7 +152,7 @@ def install_beside(frozen: dict[str, str], freeze: Path, wheel: Path, paths: Seq
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return what has another version than a list says."""
+    """Return what has another version than it had."""
     return [
         f"{name}: {before[name]}, then {version}"
         for name, version in sorted(after.items())
@@ -174,11 +174,9 @@ def versions_in(freeze: Path) -> dict[str, str]:
 
 def installed(python: Path) -> dict[str, str]:
     """Return the version of each package that a Python has."""
-    code = (
-        "from importlib.metadata import distributions as d; print(*(f'{p.name}=={p.version}' for p in d()), sep='\\n')"
-    )
-    listed = (line.partition("==") for line in call([str(python), "-I", "-c", code], "no packages found").splitlines())
-    return {canonical(name): version for name, _, version in listed}
+    code = "from importlib.metadata import distributions\nfor each in distributions(): print(each.name, each.version)"
+    listed = call([str(python), "-I", "-c", code], f"{python} cannot say what is installed").splitlines()
+    return {canonical(name): version for name, version in map(str.split, listed)}
 
 
 def canonical(name: str) -> str:
