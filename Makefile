@@ -43,8 +43,8 @@ check-report: $(INSTALLED)  ## open every built page in Chromium and read the PD
 links: $(INSTALLED)  ## follow every link that leads out of the report; needs the network
 	@$(RUN) tools/links.py
 
-standalone: data  ## run all notebooks with nothing but the package, from a wheel, in a fresh environment
-	@$(RUN) tools/standalone.py
+standalone: data  ## run all notebooks with nothing but the package, in a fresh environment; FREEZE=FILE for the versions in it
+	@$(RUN) tools/standalone.py $(if $(FREEZE),--freeze $(FREEZE) --python $(PYTHON))
 
 constraints: $(INSTALLED)  ## write the newest versions that go together to constraints.txt
 	@$(RUN) tools/constraints.py

@@ -29,6 +29,8 @@ NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
+DATA = re.compile(r"[A-Za-z0-9+/=]{10000,}")
+"""A file as text, such as the weights of a network that a page draws with."""
 PICTURE = re.compile(r"(application/papermill\.record/)?(image/.*|application/pdf)")
 
 
@@ -63,9 +65,10 @@ def install_cell(*, keras: bool = False) -> str:
     name, address = project["name"], f"git+{project['urls']['Repository']}"
     cell = f"""\
 {INSTALL_COMMENT}
+# That takes some 20 seconds, once, and changes no package that Colab has.
 from importlib.util import find_spec
 
-if not (find_spec("{name}") and find_spec("myst_nb")):
+if not (find_spec("{name}") and find_spec("sklearn") and find_spec("sympy")):
     %pip install --quiet "{name}[notebooks] @ {address}"
 """
     if keras:
@@ -133,10 +136,12 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
 
 def clean_output(output: NotebookNode) -> NotebookNode:
-    """Return an output without pictures, and without metadata other than those of glued values."""
+    """Return an output without pictures and files as text, and without metadata other than those of glued values."""
     if "data" in output:
         output.data = NotebookNode({mime: data for mime, data in output.data.items() if not PICTURE.fullmatch(mime)})
         output.metadata = NotebookNode({key: value for key, value in output.metadata.items() if key == "scrapbook"})
+        if "text/html" in output.data:
+            output.data["text/html"] = DATA.sub("…", output.data["text/html"])
     return output
 
 

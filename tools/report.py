@@ -34,6 +34,7 @@ REPORT_IS_MADE_OF = (
 
 OUTPUT = {"html": BUILD / "html" / "index.html", "pdf": BUILD / "latex" / "report.pdf"}
 FOLDER = {"html": BUILD / "html", "pdf": BUILD / "latex"}
+NOTEBOOKS = BUILD / "notebooks"
 
 ESCAPES = re.compile(r"\x1b\[[\d;]*m")
 PROGRESS = re.compile(
@@ -121,9 +122,17 @@ def forget_stale_outputs() -> None:
 
 
 def build_html(variables: dict[str, str]) -> None:
-    """Run the notebooks and build the pages, with more variables for the extensions of Sphinx."""
+    """Run the notebooks and build the pages, with more variables for the extensions of Sphinx.
+
+    From what Sphinx then knows of them, each chapter is written as a notebook for viewers that know Markdown and TeX
+    only, and put beside its page.
+    """
     run_jupyter_book("html", variables)
     refuse(check_html(FOLDER["html"]))
+    shutil.rmtree(NOTEBOOKS, ignore_errors=True)
+    run_jupyter_book("custom", variables, "--custom-builder", NOTEBOOKS.name)
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        shutil.copyfile(path, FOLDER["html"] / "notebooks" / path.name)
 
 
 def build_pdf() -> None:
@@ -143,10 +152,10 @@ def build_pdf() -> None:
     refuse(check_latex(source, source.with_suffix(".log")))
 
 
-def run_jupyter_book(builder: str, variables: dict[str, str] | None = None) -> None:
+def run_jupyter_book(builder: str, variables: dict[str, str] | None = None, *options: str) -> None:
     """Run Jupyter Book with warnings as errors; say which notebook runs and, at the end, what was wrong."""
     program = Path(sys.executable).with_name("jupyter-book")
-    command = [program, "build", ".", "-n", "-W", "--keep-going", "--builder", builder]
+    command = [program, "build", ".", "-n", "-W", "--keep-going", "--builder", builder, *options]
     # So that no notebook has to make the list of fonts, which matplotlib says on stderr if it takes long.
     fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
     subprocess.run(fonts, env=environment(), stderr=subprocess.DEVNULL, check=False)

@@ -11,6 +11,8 @@ from common import ROOT
 
 PART = r"[\w.-]+"
 SERVER = "https://github.com"
+NOTEBOOKS_BRANCH = "notebooks"
+"""Where the workflow that publishes the pages puts the notebooks that Colab and Binder open."""
 # As git writes a remote: https://, ssh:// or user@host:. A name or token before the host is no part of the address.
 REMOTE = re.compile(rf"(?:(?:https?|ssh|git)://(?:[^@/]+@)?|(?:[^@/:]+@)?)github\.com[:/]({PART}/{PART}?)(?:\.git)?/?")
 
@@ -27,6 +29,13 @@ def address(variables: Mapping[str, str] = os.environ, root: Path = ROOT) -> str
         If ``GITHUB_REPOSITORY`` is set to something that is no ``OWNER/NAME``.
     """
     return _of_workflow(variables) or _of_remote(root) or upstream(root)
+
+
+def pages(of: str) -> str:
+    """Return the address of the GitHub Pages of a repository, given its own; without a slash at its end."""
+    owner, name = of.rsplit("/", 2)[1:]
+    home = f"{owner.lower()}.github.io"
+    return f"https://{home}" if name.lower() == home else f"https://{home}/{name}"
 
 
 def upstream(root: Path = ROOT) -> str:

@@ -1,5 +1,8 @@
 """A Sphinx extension: what this report needs otherwise than Jupyter Book does it."""
 
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
 import repository
 from docutils import nodes
 from sphinx import addnodes
@@ -12,6 +15,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
     app.connect("config-inited", lead_buttons_to_this_repository)
     app.connect("doctree-read", put_chapters_last, priority=900)
+    app.connect("html-page-context", launch_resolved_notebooks, priority=900)
     app.connect("html-page-context", leave_out_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -24,6 +28,21 @@ def lead_buttons_to_this_repository(app: Sphinx, config: Config) -> None:
         config.html_theme_options["repository_url"] = repository.address()
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def launch_resolved_notebooks(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """Let Colab and Binder open a chapter as they can show it: from the branch that holds the resolved notebooks."""
+    name = urlsplit(app.config.html_theme_options.get("repository_url", "")).path.strip("/")
+    services = app.config.html_theme_options.get("launch_buttons", {})
+    file, branch = f"{PurePosixPath(pagename).name}.ipynb", repository.NOTEBOOKS_BRANCH
+    for group in context.get("header_buttons", ()):
+        if group.get("label") != "launch-buttons":
+            continue
+        for button in group["buttons"]:
+            if button["text"] == "Colab":
+                button["url"] = f"{services['colab_url']}/github/{name}/blob/{branch}/{file}"
+            elif button["text"] == "Binder":
+                button["url"] = f"{services['binderhub_url']}/v2/gh/{name}/{branch}?urlpath=lab/tree/{file}"
 
 
 def put_chapters_last(app: Sphinx, doctree: nodes.document) -> None:

@@ -3,6 +3,7 @@
 standalone.py                         build a wheel, install it in a fresh environment, run all notebooks there
 standalone.py --python python3.12     with another Python
 standalone.py --oldest                with the oldest version of everything that pyproject.toml names; needs uv
+standalone.py --freeze FILE           beside the versions that pip freeze listed, as in Colab; fail if one changes
 standalone.py --into PYTHON           install the wheel for that Python, as it is: for an image such as Colab's
 standalone.py --wheel FOLDER          only build the wheel, in that folder
 Names of notebooks may follow.
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +26,12 @@ from common import ROOT, environment, say
 
 FOLDER = ROOT / "notebooks"
 RUNNER = Path(__file__).with_name("standalone_runner.py")
+RUNNER_NEEDS = ("ipykernel", "nbclient", "nbformat")
+FRAMEWORK = "tensorflow"
+"""What brings Keras where a list of versions has it; elsewhere the extra of the package names the build."""
+
+QUICK = 30
+"""Seconds in which the first cell should have installed the package where the rest is there."""
 
 
 class StandaloneError(Exception):
@@ -35,6 +43,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default=sys.executable, help="for the fresh environment")
     parser.add_argument("--oldest", action="store_true")
+    parser.add_argument("--freeze", metavar="FILE", type=Path)
     parser.add_argument("--into", metavar="PYTHON")
     parser.add_argument("--wheel", metavar="FOLDER", type=Path)
     parser.add_argument("files", nargs="*", type=Path)
@@ -50,7 +59,11 @@ def main(arguments: list[str]) -> int:
                 python = find(options.into)
             else:
                 python = make_environment(Path(folder, "environment"), find(options.python))
-            install(wheel, extras(paths, python), python, oldest=options.oldest)
+            if options.freeze:
+                install_beside(versions_in(options.freeze), options.freeze, wheel, paths, python)
+            else:
+                install(wheel, extras(paths, python), python, oldest=options.oldest)
+                pip(python, "install", *RUNNER_NEEDS)  # a reader's notebook program brings them
             return run_notebooks(python, paths)
     except StandaloneError as error:
         say(str(error))
@@ -112,6 +125,71 @@ def install(wheel: Path, names: set[str], python: Path, *, oldest: bool = False)
     call(command, "the wheel could not be installed")
 
 
+def install_beside(frozen: dict[str, str], freeze: Path, wheel: Path, paths: Sequence[Path], python: Path) -> None:
+    """Install what a list of versions has of what the package touches, and then the package as a first cell does.
+
+    What the package needs and the list lacks is installed by the first cell, not before.
+
+    Raises
+    ------
+    StandaloneError
+        If the package asks for another version than the list has, or changes one, or takes long.
+    """
+    say(f"installing what {freeze.name} has of it")
+    asked = [*RUNNER_NEEDS, *([FRAMEWORK] if FRAMEWORK in frozen else []), f"{wheel}[notebooks]"]
+    pip(python, "install", "--constraint", str(freeze.resolve()), *asked)
+    if foreign := installed(python).keys() - frozen.keys() - {"pip"} - {canonical(name) for name in RUNNER_NEEDS}:
+        pip(python, "uninstall", "--yes", *sorted(foreign))
+    before, started = installed(python), time.monotonic()
+    install(wheel, extras(paths, python), python)
+    seconds = time.monotonic() - started
+    changed = changes(frozen | before, installed(python))
+    say(f"        {seconds:.0f} s, {len(changed)} versions changed")
+    if changed:
+        raise StandaloneError("the first cell changes what was there:\n" + "\n".join(changed))
+    if seconds > QUICK:
+        say(f"        that is long: a reader should wait {QUICK} s at most")
+
+
+def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return what has another version than it had."""
+    return [
+        f"{name}: {before[name]}, then {version}"
+        for name, version in sorted(after.items())
+        if before.get(name, version) != version
+    ]
+
+
+def versions_in(freeze: Path) -> dict[str, str]:
+    """Return the versions in a list as pip freeze writes it; lines that name no version are passed over."""
+    try:
+        lines = freeze.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise StandaloneError(f"the list of versions cannot be read: {error}") from None
+    found = {canonical(name): version for name, mark, version in (line.partition("==") for line in lines) if mark}
+    if not found:
+        raise StandaloneError(f"{freeze} lists no versions: its lines should read like numpy==2.1.3")
+    return found
+
+
+def installed(python: Path) -> dict[str, str]:
+    """Return the version of each package that a Python has."""
+    code = "from importlib.metadata import distributions\nfor each in distributions(): print(each.name, each.version)"
+    listed = call([str(python), "-I", "-c", code], f"{python} cannot say what is installed").splitlines()
+    return {canonical(name): version for name, version in map(str.split, listed)}
+
+
+def canonical(name: str) -> str:
+    """Return the name of a package as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pip(python: Path, command: str, *arguments: str) -> str:
+    """Run a command of pip for a Python, quietly, and return what it printed."""
+    program = [str(python), "-m", "pip", command, "--quiet", "--disable-pip-version-check", *arguments]
+    return call(program, f"pip {command} failed")
+
+
 def extras(paths: Sequence[Path], python: Path) -> set[str]:
     """Return the extras that the first cells of notebooks would install for a Python."""
     name = re.escape(project()["name"])
@@ -145,7 +223,8 @@ def project() -> dict:
 def run_notebooks(python: Path, paths: Sequence[Path]) -> int:
     """Run notebooks by a Python and return the exit status; the runner may import nothing of this repository."""
     variables = environment()
-    variables.pop("PYTHONPATH", None)
+    for name in ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):  # a reader has set none
+        variables.pop(name, None)
     variables["PATH"] = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])
     command = [str(python), "-P", str(RUNNER), *map(str, paths)]
     with tempfile.TemporaryDirectory() as folder:

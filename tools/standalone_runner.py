@@ -1,6 +1,6 @@
 """Run notebooks, each from an empty folder, by the Python that runs this, and sum up: the second half of standalone.py.
 
-Needs what the extra ``notebooks`` installs, and imports nothing of the repository.
+Needs nbclient, nbformat and a kernel beside the package, and imports nothing of the repository.
 """
 
 import re
@@ -61,7 +61,14 @@ def run(path: Path) -> str | None:
             client.execute()
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             return ESCAPES.sub("", str(error)).strip()[-3000:]
-    return None
+    return complaints(notebook)
+
+
+def complaints(notebook: nbformat.NotebookNode) -> str | None:
+    """Return what the cells wrote to stderr, or None: a reader would take it for something that went wrong."""
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
+    said = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    return f"it wrote to stderr:\n{said.strip()[-3000:]}" if said.strip() else None
 
 
 def say(text: str) -> None:

@@ -65,8 +65,10 @@ def import_keras() -> ModuleType:
     try:
         with _silent():
             keras = import_module("keras")
-            # What is left of the start-up, and of its messages, comes with the first tensor.
+            # What is left of the start-up, and of its messages, comes with the first tensor and what is compiled first.
             keras.ops.zeros(1)
+            if keras.config.backend() == "tensorflow":
+                import_module("tensorflow").function(lambda: keras.ops.zeros(1), jit_compile=True)()
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"Keras is not installed (no module {error.name}): pip install 'mnistlab[interop]'", name=error.name

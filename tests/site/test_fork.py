@@ -117,6 +117,17 @@ def test_a_malformed_name_is_refused(checkout, name):
         repository.address({"GITHUB_REPOSITORY": name}, root)
 
 
+@pytest.mark.parametrize(
+    ("address", "pages"),
+    [
+        (FORK, "https://somebody.github.io/their-fork"),
+        ("https://github.com/Somebody/Somebody.github.io", "https://somebody.github.io"),
+    ],
+)
+def test_a_repository_has_its_pages_where_github_puts_them(address, pages):
+    assert repository.pages(address) == pages
+
+
 # The pages.
 
 
@@ -170,9 +181,9 @@ def test_the_buttons_of_a_built_page_lead_to(checkout, remote, variables, addres
     a_book(root)
     links = built(root, variables)
     name, branch = urlsplit(address).path.strip("/"), CONFIG["repository"]["branch"]
-    file = "notebooks/01_one.ipynb"
-    assert f"{CONFIG['launch_buttons']['colab_url']}/github/{name}/blob/{branch}/{file}" in links["notebooks/01_one"]
-    binder = f"{CONFIG['launch_buttons']['binderhub_url']}/v2/gh/{name}/{branch}?urlpath=lab/tree/{file}"
+    file, resolved = "notebooks/01_one.ipynb", f"{repository.NOTEBOOKS_BRANCH}/01_one.ipynb"
+    assert f"{CONFIG['launch_buttons']['colab_url']}/github/{name}/blob/{resolved}" in links["notebooks/01_one"]
+    binder = f"{CONFIG['launch_buttons']['binderhub_url']}/v2/gh/{name}/{resolved.replace('/', '?urlpath=lab/tree/')}"
     assert binder in links["notebooks/01_one"]
     for page, source in (("book/index", "book/index.md"), ("notebooks/01_one", file)):
         assert address in links[page]

@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import repository  # noqa: E402
 
 HTML, PDF = ROOT / "_build" / "html", ROOT / "_build" / "latex" / "report.pdf"
+NOTEBOOKS = ROOT / "_build" / "notebooks"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 CONTENTS = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [CONTENTS["root"], *(chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"])]
@@ -228,7 +229,7 @@ def test_some_page_has_formulas_and_some_page_has_pictures(visit):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_that_runs_can_be_opened_elsewhere_and_any_page_edited(built, name):
-    """Colab and Binder open the file that the page was made of, in this repository or the fork that built it."""
+    """Colab and Binder open the resolved notebook, in this repository or the fork that built it."""
     text = html.unescape((built / f"{name}.html").read_text(encoding="utf-8"))
     links = set(re.findall(r'href="(https?://[^"]+)"', text))
     (file,) = [path.relative_to(ROOT).as_posix() for path in ROOT.glob(f"{name}.*") if path.suffix in (".md", ".ipynb")]
@@ -236,12 +237,14 @@ def test_a_page_that_runs_can_be_opened_elsewhere_and_any_page_edited(built, nam
     owner_and_name = urlsplit(address).path.strip("/")
     colab = f"{CONFIG['launch_buttons']['colab_url']}/github/"
     binder = f"{CONFIG['launch_buttons']['binderhub_url']}/v2/gh/"
-    runs = file.endswith(".ipynb")
-    expected = {
-        f"{colab}{owner_and_name}/blob/{branch}/{file}",
-        f"{binder}{owner_and_name}/{branch}?urlpath=lab/tree/{file}",
+    runs, notebooks = file.endswith(".ipynb"), repository.NOTEBOOKS_BRANCH
+    paths = {
+        *re.findall(rf"{re.escape(colab + owner_and_name)}/blob/{notebooks}/(\S+)", " ".join(links)),
+        *re.findall(rf"{re.escape(binder + owner_and_name)}/{notebooks}\?urlpath=lab/tree/(\S+)", " ".join(links)),
     }
-    assert {link for link in links if link.startswith((colab, binder))} == (expected if runs else set())
+    assert len({link for link in links if link.startswith((colab, binder))}) == (2 if runs else 0)
+    assert paths == ({Path(file).name} if runs else set())
+    assert all((NOTEBOOKS / path).is_file() for path in paths), "a button leads to no file"
     assert f"{address}/edit/{branch}/{file}" in links
     assert any(link.startswith(f"{address}/issues/new?") for link in links)
 
@@ -277,11 +280,14 @@ def test_every_page_of_the_contents_was_built(built):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_offers_the_pdf_of_the_report_and_its_own_source(visit, server, name):
+def test_a_page_offers_the_pdf_of_the_report_and_its_own_source_or_notebook(visit, server, name):
     (source,) = [path.name for path in ROOT.glob(f"{name}.*") if path.suffix in (".md", ".ipynb")]
     links = visit(name)["links"]
     assert f"{server}report.pdf" in links
-    assert f"{server}_sources/{Path(name).parent.as_posix()}/{source}" in links
+    own = f"{name}.ipynb" if source.endswith(".ipynb") else f"_sources/{Path(name).parent.as_posix()}/{source}"
+    assert f"{server}{own}" in links
+    if source.endswith(".ipynb"):
+        assert (HTML / own).read_bytes() == (NOTEBOOKS / source).read_bytes()
 
 
 def test_the_pdf_beside_the_pages_is_the_one_that_was_typeset(built):

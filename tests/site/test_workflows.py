@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import install  # noqa: E402
+import repository  # noqa: E402
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in sorted(GITHUB.glob("workflows/*.yml"))}
@@ -97,6 +98,13 @@ def test_pages_are_published_only_when_built_and_checked():
     assert JOBS["publish", "deploy"]["needs"] == "build"
 
 
+def test_the_branch_that_the_buttons_lead_to_is_published_when_built_and_checked():
+    assert JOBS["publish", "notebooks"]["needs"] == "build"
+    (script,) = [script for job, script in SCRIPTS if job == "publish/notebooks"]
+    assert re.search(r"--initial-branch (\S+)", script)[1] == repository.NOTEBOOKS_BRANCH
+    assert script.rstrip().endswith(f'/$GITHUB_REPOSITORY" {repository.NOTEBOOKS_BRANCH}')
+
+
 def test_a_release_comes_after_the_tests_and_needs_no_password():
     assert triggers("release") == {"push": {"tags": ["v*"]}}
     assert JOBS["release", "test"]["uses"] == "./.github/workflows/tests.yml"
@@ -147,7 +155,11 @@ def test_a_workflow_may_read_and_its_runs_do_not_pile_up(name):
 def test_a_job_ends_in_time_and_may_write_only_where_it_publishes(job):
     if "uses" not in JOBS[job]:
         assert 1 <= JOBS[job]["timeout-minutes"] <= 180
-    may_write = {("publish", "deploy"): {"pages", "id-token"}, ("release", "publish"): {"id-token"}}
+    may_write = {
+        ("publish", "deploy"): {"pages", "id-token"},
+        ("publish", "notebooks"): {"contents"},
+        ("release", "publish"): {"id-token"},
+    }
     rights = JOBS[job].get("permissions", {})
     assert {right for right, kind in rights.items() if kind == "write"} == may_write.get(job, set())
 

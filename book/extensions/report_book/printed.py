@@ -46,8 +46,10 @@ def offer_pdf(app: Sphinx, pagename: str, templatename: str, context: dict, doct
             if button["label"] == "download-pdf-button":
                 button |= {"text": "Print this page", "icon": "fas fa-print"}
             elif button["label"] == "download-source-button":
-                kind = "as a notebook" if button["url"].endswith(".ipynb") else "as Markdown"
-                button["text"] = f"This page {kind}"
+                runs = button["url"].endswith(".ipynb")
+                button["text"] = f"This page {'as a notebook' if runs else 'as Markdown'}"
+                if runs:  # the one beside the page, which any viewer can show
+                    button["url"] = context["pathto"](f"{pagename}.ipynb", 1)
         if os.environ.get(OFFERED):
             report = {
                 "type": "link",
