@@ -1,0 +1,232 @@
+"""Finding the digit in a picture: which ink is its, and which is a speck's, a table's, a frame's or a neighbour's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from mnistlab.images.light import EmptyError, darker, flattened, inked, lighter, pen_of, sign_of
+from mnistlab.images.opening import ImageError
+from mnistlab.images.pieces import Pieces, grown
+
+__all__ = ["SeveralError", "find_digit"]
+
+SPECK = 0.05
+"""Of the largest piece's area: what is smaller is no part of a digit."""
+
+NEAR = 0.15
+"""Of the digit's longer side: a part of it is no further from the rest."""
+
+LIKE = 0.6
+"""Of a piece's height: what is as high, and stands beside it, is a digit of its own."""
+
+GAP = 0.06
+"""Of that height: the least white between two digits."""
+
+FRINGE = 2
+"""Pixels around a piece that belong to it, fainter than half."""
+
+MOST = 8
+"""Pieces of more than a speck's size: more than any digit has."""
+
+
+class SeveralError(ImageError):
+    """An image shows more than one thing."""
+
+    def __init__(self):
+        super().__init__("the image shows several things: leave one digit in it, with paper around")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a look at a picture found: the digit's ink, and what speaks against it."""
+
+    ink: np.ndarray
+    cut: bool
+    """It touches the edge of the picture."""
+    panel: bool
+    """It is a sheet, a table or a frame: straight, wide, and more ground than stroke."""
+    unclean: bool
+    """What should be paper is half ink."""
+
+    @property
+    def good(self) -> bool:
+        return not (self.cut or self.panel or self.unclean)
+
+
+def find_digit(grey: np.ndarray) -> np.ndarray:
+    """Return the ink of the one digit in a picture, cut out, float32 in 0…1.
+
+    The paper's light is first taken for even; if what then looks like ink is no digit free on its paper, for what is
+    around each place.
+
+    Parameters
+    ----------
+    grey
+        Of shape (height, width), 0…1.
+
+    Raises
+    ------
+    ImageError
+        If there is none, or there are several things.
+    """
+    if not np.isfinite(grey).all():
+        raise ImageError("the image holds NaN or infinity")
+    difference = flattened(grey)
+    sign = sign_of(difference)
+    first = _look(sign * difference)
+    if isinstance(first, SeveralError):
+        blurred = _blurred(grey)
+        difference = flattened(blurred)
+        again = _look(sign_of(difference) * difference)
+        if not isinstance(again, _Found) or not again.good:
+            raise first
+        return _cut_out(again.ink)
+    if isinstance(first, _Found) and first.good:
+        return _cut_out(first.ink)
+    looks = [darker, lighter] if sign < 0 else [lighter, darker]
+    if isinstance(first, _Found) and not (first.panel or first.unclean):
+        looks = looks[:1]  # what only touches the edge may be a digit, whose holes are none
+    for look in looks:
+        found = _look(look(grey))
+        if isinstance(found, _Found) and found.good:
+            return _cut_out(found.ink)
+    if not isinstance(first, _Found):
+        raise first
+    return _cut_out(first.ink)
+
+
+def _look(strength: np.ndarray) -> _Found | ImageError:
+    """Return the digit in a picture of the differences from its paper, or why there is none."""
+    try:
+        pen = pen_of(strength)
+        for _ in range(2):
+            ink = inked(strength, pen)
+            pieces = Pieces(ink > 0.5)
+            chosen = _chosen(pieces, ink.shape)
+            kept, dropped = pieces.mask(chosen), pieces.mask(~chosen)
+            if dropped.sum() <= 0.2 * kept.sum():
+                break
+            pen = float(np.median(strength[kept]))  # that of the digit, not of a table
+    except ImageError as error:
+        return error
+    clean = ink.copy()
+    if dropped.any():
+        clean[grown(dropped, FRINGE) & ~kept] = 0
+    around = ~grown(kept | dropped, FRINGE + 1)
+    unclean = ((ink > 0.05) & around).sum() > 0.04 * ink.size
+    return _Found(clean * grown(kept, FRINGE) if unclean else clean, _touches(kept), _is_panel(kept), bool(unclean))
+
+
+def _chosen(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
+    """Return which pieces are the digit's, as a boolean array.
+
+    Raises
+    ------
+    EmptyError, SeveralError
+        If none is, or there are several digits.
+    """
+    if not len(pieces):
+        raise EmptyError
+    top, bottom, left, right = pieces.boxes.T
+    longer = np.maximum(bottom - top, right - left)
+    at_edge = (top == 0) | (left == 0) | (bottom == shape[0]) | (right == shape[1])
+    frame = np.array([_is_frame(pieces, place) for place in range(len(pieces))])
+    usable = ~frame if not frame.all() else np.ones(len(pieces), bool)
+    free = usable & ~at_edge
+    main = int(np.where(usable, pieces.areas, 0).argmax())
+    if at_edge[main] and free.any():
+        inner = int(np.where(free, pieces.areas, 0).argmax())
+        if longer[inner] >= max(0.25 * min(longer[main], max(shape) / 2), 0.08 * max(shape)):
+            main, usable = inner, free
+    large = usable & (pieces.areas >= SPECK * pieces.areas[main])
+    if large.sum() > MOST:
+        raise SeveralError
+    chosen = np.zeros(len(pieces), bool)
+    chosen[main] = True
+    box = pieces.boxes[main].copy()
+    while True:  # what is near a part of the digit is one too
+        gap = np.maximum(np.maximum(box[0] - bottom, top - box[1]), np.maximum(box[2] - right, left - box[3]))
+        more = large & ~chosen & (gap <= NEAR * max(box[1] - box[0], box[3] - box[2]))
+        if not more.any():
+            break
+        chosen |= more
+        parts = pieces.boxes[chosen]
+        box = np.array([parts[:, 0].min(), parts[:, 1].max(), parts[:, 2].min(), parts[:, 3].max()])
+    height = bottom - top
+    others = large & ~chosen & (longer >= LIKE * longer[main])
+    if others.any():
+        raise SeveralError
+    for one in np.flatnonzero(chosen):
+        for other in np.flatnonzero(chosen):
+            white = left[other] - right[one]
+            least, most = sorted((height[one], height[other]))
+            if white >= GAP * most and least >= LIKE * most:
+                raise SeveralError
+    return chosen
+
+
+def _is_frame(pieces: Pieces, place: int) -> bool:
+    """Return whether a piece is straight all around and another one of some size lies within."""
+    box = pieces.boxes[place]
+    inside = (
+        (pieces.boxes[:, 0] > box[0])
+        & (pieces.boxes[:, 1] < box[1])
+        & (pieces.boxes[:, 2] > box[2])
+        & (pieces.boxes[:, 3] < box[3])
+    )
+    height, width = box[1] - box[0], box[3] - box[2]
+    if not inside.any():
+        return False
+    sizes = np.maximum(*(pieces.boxes[inside][:, [1, 3]] - pieces.boxes[inside][:, [0, 2]]).T)
+    if sizes.max() < 0.25 * max(height, width):
+        return False
+    return _straightness(pieces.labels[box[0] : box[1], box[2] : box[3]] == place) > 0.85
+
+
+def _is_panel(kept: np.ndarray) -> bool:
+    """Return whether what was found is a sheet of paper, a table's edge, or the like."""
+    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    shorter, longer = sorted(part.shape)
+    if shorter < 0.05 * max(kept.shape):
+        return False
+    sides = [kept[0], kept[-1], kept[:, 0], kept[:, -1]]
+    if sum(side.mean() > 0.9 for side in sides) == 1 and part.mean() > 0.5:
+        return True
+    return shorter > 0.3 * longer and part.mean() > 0.5 and _straightness(part) > 0.85
+
+
+def _straightness(part: np.ndarray) -> float:
+    """Return how much of the smallest rectangle around a mask, turned or not, the mask fills without its holes."""
+    first, last = part.argmax(axis=1), part.shape[1] - part[:, ::-1].argmax(axis=1)
+    there = np.flatnonzero(part.any(axis=1))
+    area = float((last - first)[there].sum())
+    x = np.concatenate([first[there], last[there], first[there], last[there]]).astype(float)
+    y = np.concatenate([there, there, there + 1, there + 1]).astype(float)
+    angles = np.deg2rad(np.arange(0, 90, 3))[:, None]
+    across = np.ptp(x * np.cos(angles) + y * np.sin(angles), axis=1)
+    along = np.ptp(y * np.cos(angles) - x * np.sin(angles), axis=1)
+    return area / float((across * along).min())
+
+
+def _touches(mask: np.ndarray) -> bool:
+    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
+
+def _blurred(grey: np.ndarray) -> np.ndarray:
+    """Return the picture out of focus, so that dots become grey."""
+    height, width = grey.shape
+    scale = max(grey.shape) / 64
+    small = Image.fromarray(grey).resize(
+        (max(1, round(width / scale)), max(1, round(height / scale))), Image.Resampling.HAMMING
+    )
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _cut_out(ink: np.ndarray) -> np.ndarray:
+    drawn = ink > 0.5
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
