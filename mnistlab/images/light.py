@@ -33,23 +33,27 @@ def flattened(grey: np.ndarray) -> np.ndarray:
     The surface is fitted by least squares to what looks like paper; in turns, since the better it fits the better can
     be told what is paper.
     """
-    y, x = (np.linspace(-1, 1, size, dtype=np.float32) for size in grey.shape)
-    y, x = y[:, None], x[None, :]
-    terms = [np.broadcast_to(term, grey.shape).ravel() for term in (1, x, y, x * x, x * y, y * y)]
-    surface, values = np.stack(terms, axis=1).astype(np.float32), grey.ravel()
-    some = slice(None, None, max(1, values.size // 8000))  # enough points for six numbers
-    points, there = surface[some].astype(np.float64), values[some]
-    border = np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
-    rest = there - border
-    fit = np.array([border, 0, 0, 0, 0, 0])
+    height, width = grey.shape
+    y, x = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
+    step = max(1, round((grey.size / 4000) ** 0.5))  # enough points for six numbers
+    there = grey[::step, ::step].astype(float)
+    rows, columns = (each.ravel() for each in np.meshgrid(y[::step], x[::step], indexing="ij"))
+    points = np.stack([np.ones_like(rows), columns, rows, columns**2, rows * columns, rows**2], axis=1)
+    there = there.ravel()
+    fit = np.zeros(6)
+    fit[0] = np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
     for _ in range(4):
-        off = np.abs(rest)
+        off = np.abs(there - points @ fit)
         paper = off <= otsu(off)
         if paper.mean() < 0.3:
             break
-        fit = np.linalg.lstsq(points[paper], there[paper], rcond=None)[0]
-        rest = there - points @ fit
-    return (values - surface @ fit.astype(np.float32)).reshape(grey.shape)
+        some = points[paper]
+        # By the normal equations, which are good enough for six terms of size 1 and take a tenth of the time.
+        fit = np.linalg.lstsq(some.T @ some, some.T @ there[paper], rcond=None)[0]
+    across, mixed = fit[0] + fit[1] * x + fit[3] * x**2, fit[4] * x
+    down = fit[2] * y + fit[5] * y**2
+    surface = np.add.outer(down, across) + np.multiply.outer(y, mixed)
+    return grey - surface.astype(np.float32)
 
 
 def darker(grey: np.ndarray) -> np.ndarray:
@@ -107,7 +111,8 @@ def otsu(values: np.ndarray, bins: int = 128) -> float:
     largest = float(values.max(initial=0))
     if largest <= 0:
         return 0.0
-    counts, edges = np.histogram(values, bins, (0, largest))
+    counts = np.bincount((values * (bins / largest)).astype(np.int32).ravel().clip(0, bins - 1), minlength=bins)
+    edges = np.linspace(0, largest, bins + 1)
     below = np.cumsum(counts)[:-1]
     above = values.size - below
     sums = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)

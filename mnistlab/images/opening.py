@@ -114,6 +114,8 @@ def _grey(image: Image.Image) -> np.ndarray:
             rgba.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
             return _opaque(np.asarray(rgba, dtype=np.float32) / 255)
         return _shrunk(np.asarray(image.convert("L"), dtype=np.float32) / 255)
+    except ImageError:
+        raise
     except (OSError, ValueError) as error:
         raise ImageError(f"an image of mode {image.mode} cannot be read: convert it to RGB first") from error
 
