@@ -25,6 +25,9 @@ LIKE = 0.6
 GAP = 0.06
 """Of that height: the least white between two digits."""
 
+THICKEST = 0.36
+"""Of the digit's longer side: no square so wide fits into its strokes."""
+
 FRINGE = 2
 """Pixels around a piece that belong to it, fainter than half."""
 
@@ -137,7 +140,7 @@ def _chosen(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
     usable = ~frame if not frame.all() else np.ones(len(pieces), bool)
     free = usable & ~at_edge
     main = int(np.where(usable, pieces.areas, 0).argmax())
-    if at_edge[main] and free.any():
+    if free.any():
         inner = int(np.where(free, pieces.areas, 0).argmax())
         if longer[inner] >= max(0.25 * min(longer[main], max(shape) / 2), 0.08 * max(shape)):
             main, usable = inner, free
@@ -191,12 +194,15 @@ def _is_panel(kept: np.ndarray) -> bool:
     rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
     part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     shorter, longer = sorted(part.shape)
-    if shorter < 0.05 * max(kept.shape):
+    if shorter < 0.1 * max(kept.shape):
         return False
     sides = [kept[0], kept[-1], kept[:, 0], kept[:, -1]]
     if sum(side.mean() > 0.9 for side in sides) == 1 and part.mean() > 0.5:
         return True
-    return shorter > 0.3 * longer and part.mean() > 0.5 and _straightness(part) > 0.85
+    if shorter < 0.3 * longer:
+        return False
+    solid = grown(np.pad(part, 1), round(THICKEST * longer / 2), np.minimum).any()
+    return solid or (part.mean() > 0.5 and _straightness(part) > 0.8)
 
 
 def _straightness(part: np.ndarray) -> float:

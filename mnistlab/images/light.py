@@ -13,7 +13,7 @@ FAINTEST, FULL = 0.3, 0.8
 """Of the pen's usual darkness: what is fainter is paper, what is stronger is full ink. Chosen on pictures made from
 training digits that the network had not seen; they keep squared paper and stains out of the picture."""
 
-CONTRAST, SEPARATION = 8 / 255, 2.5
+CONTRAST, SEPARATION = 8 / 255, 2
 """The least difference between ink and paper: of the whole range, and in standard deviations of the paper's grain."""
 
 WIDEST_STROKE = 84
