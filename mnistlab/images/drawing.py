@@ -7,6 +7,7 @@ centre of mass is the centre of a field of 28×28 (LeCun et al., 1998). A networ
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 from mnistlab.images.finding import find_digit
 from mnistlab.images.light import FAINTEST, FULL
@@ -15,8 +16,9 @@ from mnistlab.images.opening import FORMATS, MAX_PIXELS, WORKING_SIZE, ImageErro
 __all__ = ["BOX", "FAINTEST", "FIELD", "FORMATS", "FULL", "WIDEST", "WORKING_SIZE", "ImageError", "from_drawing"]
 
 FIELD, BOX = 28, 20
-WIDEST = 1.3
-"""Width over height: what is wider than any digit but a few of MNIST's was stretched."""
+WIDEST, USUAL = 1.2, 0.8
+"""Width over height: what is wider than nearly all of MNIST's digits, but no more than twice, was stretched; and to what
+it is brought back."""
 
 
 def from_drawing(picture: Picture, *, max_pixels: int = MAX_PIXELS, name: str | None = None) -> np.ndarray:
@@ -41,16 +43,13 @@ def from_drawing(picture: Picture, *, max_pixels: int = MAX_PIXELS, name: str | 
     ImageError
         If it is no image, has more than ``max_pixels`` pixels, shows nothing, or shows several things.
     """
-    digit = find_digit(greys(picture, max_pixels, name))
+    digit = find_digit(*greys(picture, max_pixels, name))
     height, width = digit.shape
-    if width > WIDEST * height:
-        digit = _narrowed(digit)
+    if WIDEST * height < width <= 2 * WIDEST * height:
+        narrow = Image.fromarray(digit).resize((max(1, round(USUAL * height)), height), Image.Resampling.BOX)
+        digit = np.asarray(narrow)
     small = resized(digit, BOX / max(digit.shape))
     return np.rint(255 * _centred(np.clip(small / small.max(), 0, 1))).astype(np.uint8)
-
-
-def _narrowed(digit: np.ndarray) -> np.ndarray:
-    return digit
 
 
 def _centred(small: np.ndarray) -> np.ndarray:

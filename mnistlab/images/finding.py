@@ -28,6 +28,9 @@ GAP = 0.06
 THICKEST = 0.36
 """Of the digit's longer side: no square so wide fits into its strokes."""
 
+THIN, BETWEEN = 0.05, 0.2
+"""Of the digit's longer side: the widest line, and the widest room between two lines, of a digit drawn in outline."""
+
 FRINGE = 2
 """Pixels around a piece that belong to it, fainter than half."""
 
@@ -54,12 +57,15 @@ class _Found:
     unclean: bool
     """What should be paper is half ink."""
 
+    edge: bool
+    """It is all along one side of the picture."""
+
     @property
     def good(self) -> bool:
-        return not (self.cut or self.panel or self.unclean)
+        return not (self.cut or self.panel or self.unclean or self.edge)
 
 
-def find_digit(grey: np.ndarray) -> np.ndarray:
+def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
     """Return the ink of the one digit in a picture, cut out, float32 in 0…1.
 
     The paper's light is first taken for even; if what then looks like ink is no digit free on its paper, for what is
@@ -69,6 +75,8 @@ def find_digit(grey: np.ndarray) -> np.ndarray:
     ----------
     grey
         Of shape (height, width), 0…1.
+    even
+        Whether the paper is known to be even.
 
     Raises
     ------
@@ -80,24 +88,26 @@ def find_digit(grey: np.ndarray) -> np.ndarray:
     difference = flattened(grey)
     sign = sign_of(difference)
     first = _look(sign * difference)
-    if isinstance(first, SeveralError):
-        blurred = _blurred(grey)
-        difference = flattened(blurred)
-        again = _look(sign_of(difference) * difference)
-        if not isinstance(again, _Found) or not again.good:
-            raise first
-        return _cut_out(again.ink)
-    if isinstance(first, _Found) and first.good:
+    if isinstance(first, _Found) and (first.good or even):
         return _cut_out(first.ink)
+    if isinstance(first, SeveralError) or (isinstance(first, _Found) and first.unclean):
+        again = flattened(_blurred(grey))
+        again = _look(sign_of(again) * again)
+        if isinstance(again, _Found) and again.good:
+            return _cut_out(again.ink)
+    if isinstance(first, SeveralError):
+        raise first
     looks = [darker, lighter] if sign < 0 else [lighter, darker]
-    if isinstance(first, _Found) and not (first.panel or first.unclean):
+    if isinstance(first, _Found) and not (first.panel or first.edge or first.unclean):
         looks = looks[:1]  # what only touches the edge may be a digit, whose holes are none
     for look in looks:
-        found = _look(look(grey))
-        if isinstance(found, _Found) and found.good:
+        found, closer = _look(look(grey)), _look(look(grey, 0.5))
+        if isinstance(found, _Found) and isinstance(closer, _Found) and found.good and _alike(found.ink, closer.ink):
             return _cut_out(found.ink)
     if not isinstance(first, _Found):
         raise first
+    if first.edge:
+        raise EmptyError
     return _cut_out(first.ink)
 
 
@@ -120,7 +130,10 @@ def _look(strength: np.ndarray) -> _Found | ImageError:
         clean[grown(dropped, FRINGE) & ~kept] = 0
     around = ~grown(kept | dropped, FRINGE + 1)
     unclean = ((ink > 0.05) & around).sum() > 0.04 * ink.size
-    return _Found(clean * grown(kept, FRINGE) if unclean else clean, _touches(kept), _is_panel(kept), bool(unclean))
+    if unclean:
+        clean *= grown(kept, FRINGE)
+    clean[_inside_outlines(kept)] = 1
+    return _Found(clean, _touches(kept), _is_panel(kept), bool(unclean), _is_edge(kept))
 
 
 def _chosen(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
@@ -196,13 +209,25 @@ def _is_panel(kept: np.ndarray) -> bool:
     shorter, longer = sorted(part.shape)
     if shorter < 0.1 * max(kept.shape):
         return False
-    sides = [kept[0], kept[-1], kept[:, 0], kept[:, -1]]
-    if sum(side.mean() > 0.9 for side in sides) == 1 and part.mean() > 0.5:
-        return True
     if shorter < 0.3 * longer:
         return False
     solid = grown(np.pad(part, 1), round(THICKEST * longer / 2), np.minimum).any()
     return solid or (part.mean() > 0.5 and _straightness(part) > 0.8)
+
+
+def _is_edge(kept: np.ndarray) -> bool:
+    """Return whether what was found is a table's edge or a margin: all along one side, and not just a line."""
+    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    sides = [kept[0], kept[-1], kept[:, 0], kept[:, -1]]
+    wide = min(part.shape) >= 0.1 * max(kept.shape)
+    return wide and bool(part.mean() > 0.5) and sum(side.mean() > 0.9 for side in sides) == 1
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two looks found the same: what depends on how far one looks is no stroke."""
+    one, other = one > 0.5, other > 0.5
+    return bool((one & other).sum() > 0.8 * (one | other).sum())
 
 
 def _straightness(part: np.ndarray) -> float:
@@ -216,6 +241,32 @@ def _straightness(part: np.ndarray) -> float:
     across = np.ptp(x * np.cos(angles) + y * np.sin(angles), axis=1)
     along = np.ptp(y * np.cos(angles) - x * np.sin(angles), axis=1)
     return area / float((across * along).min())
+
+
+def _inside_outlines(kept: np.ndarray) -> np.ndarray:
+    """Return what is to be filled in a digit of which only the outline was drawn: a mask, empty for any other digit.
+
+    Between an outline and the outlines within it there is ink; within these there is paper.
+    """
+    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    longer = max(np.ptp(rows), np.ptp(columns)) + 1
+    nothing = np.zeros_like(kept)
+    if grown(np.pad(kept, 1), max(1, round(THIN * longer / 2)), np.minimum).any():
+        return nothing
+    ground = Pieces(np.pad(~kept, 1, constant_values=True), corners=False)
+    ink = Pieces(np.pad(kept, 1))
+    outside = ground.labels == ground.labels[0, 0]
+    outer = ink.mask(_numbers(ink, grown(outside, 1)))
+    between = ground.mask(_numbers(ground, grown(outer, 1)) & (np.arange(len(ground)) != ground.labels[0, 0]))
+    inside, line = between[1:-1, 1:-1], outer[1:-1, 1:-1]
+    solid = grown(np.pad(inside, 1), max(1, round(BETWEEN * longer / 2)), np.minimum).any()
+    return nothing if solid or inside.sum() < 0.35 * (inside | line).sum() else inside
+
+
+def _numbers(pieces: Pieces, place: np.ndarray) -> np.ndarray:
+    """Return which pieces have a pixel in a mask, as a boolean array."""
+    there = np.unique(pieces.labels[place])
+    return np.isin(np.arange(len(pieces)), there)
 
 
 def _touches(mask: np.ndarray) -> bool:

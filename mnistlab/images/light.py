@@ -56,20 +56,20 @@ def flattened(grey: np.ndarray) -> np.ndarray:
     return grey - surface.astype(np.float32)
 
 
-def darker(grey: np.ndarray) -> np.ndarray:
+def darker(grey: np.ndarray, share: float = 1) -> np.ndarray:
     """Return which share of the light around each pixel is missing there.
 
     The light around is what is left of the picture when everything dark is filled in that is narrower than a stroke may
-    be (a grey-scale closing): shadows and tables stay, strokes do not.
+    be, or a ``share`` of that (a grey-scale closing): shadows and tables stay, strokes do not.
     """
-    reach = max(1, WIDEST_STROKE * max(grey.shape) // 512)
+    reach = max(1, round(share * WIDEST_STROKE * max(grey.shape) / 512))
     around = grown(grown(grey, reach), reach, np.minimum)
     return (around - grey) / (around + 0.1)
 
 
-def lighter(grey: np.ndarray) -> np.ndarray:
+def lighter(grey: np.ndarray, share: float = 1) -> np.ndarray:
     """Return how much lighter each pixel is than what is around it, as :func:`darker` looks at it."""
-    reach = max(1, WIDEST_STROKE * max(grey.shape) // 512)
+    reach = max(1, round(share * WIDEST_STROKE * max(grey.shape) / 512))
     return grey - grown(grown(grey, reach, np.minimum), reach)
 
 

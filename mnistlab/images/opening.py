@@ -25,12 +25,14 @@ class ImageError(ValueError):
     """A file is no image, or an image does not show one digit."""
 
 
-def greys(picture: Picture, max_pixels: int = MAX_PIXELS, name: str | None = None) -> np.ndarray:
-    """Return the greys of a picture, 0…1, float32, its longer side at most :data:`WORKING_SIZE` (if it is not padded).
+def greys(picture: Picture, max_pixels: int = MAX_PIXELS, name: str | None = None) -> tuple[np.ndarray, bool]:
+    """Return the greys of a picture, 0…1, float32, at working size, and whether its paper is even for certain.
 
     Parameters and errors are those of :func:`mnistlab.images.from_drawing`.
     """
-    return _grey(_open(picture, max_pixels, name))
+    image = _open(picture, max_pixels, name)
+    opacity = _cut_out_ink(image)
+    return (_grey(image), False) if opacity is None else (1 - opacity, True)
 
 
 def _open(picture: Picture, max_pixels: int, name: str | None) -> Image.Image:
@@ -132,14 +134,25 @@ def _opaque(rgba: np.ndarray) -> np.ndarray:
     """Return greys, shape (height, width), for colours and opacity in 0…1, shape (height, width, 4)."""
     grey, alpha = rgba[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=np.float32), rgba[..., 3]
     seen = grey[alpha > 0.5]
-    if alpha.mean() > 0.5 and alpha.min() < 0.5 and np.ptp(seen) < 0.1:  # one ink, cut out close to it
-        height, width = alpha.shape
-        return 1 - np.pad(alpha, ((height // 4, height // 4), (width // 4, width // 4)))
     if alpha.mean() > 0.5:  # a picture on paper with holes or round corners
         paper = float(np.median(seen))
     else:  # ink on nothing: the paper takes the colour opposite to the ink's, so that it stays visible
         paper = float((grey * alpha).sum() <= 0.5 * alpha.sum())
     return grey * alpha + paper * (1 - alpha)
+
+
+def _cut_out_ink(image: Image.Image) -> np.ndarray | None:
+    """Return how opaque a picture is, with room around, if it is one ink that was cut out close to it; else None."""
+    if image.mode not in ("RGBA", "LA"):
+        return None
+    image = image.convert("RGBA")
+    image.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
+    colours = np.asarray(image, dtype=np.float32) / 255
+    alpha = colours[..., 3]
+    if alpha.mean() <= 0.5 or alpha.min() >= 0.5 or np.ptp(colours[alpha > 0.5][:, :3], axis=0).max() > 0.1:
+        return None
+    height, width = alpha.shape
+    return np.pad(alpha, ((height // 4, height // 4), (width // 4, width // 4)))
 
 
 def _shrunk(values: np.ndarray) -> np.ndarray:
