@@ -184,7 +184,7 @@ def _in_a_box(image: np.ndarray, other: np.ndarray, rng: np.random.Generator) ->
 
 
 def _felt_pen_trimmed(image: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> bytes:
-    ink = _trimmed(pen(image, rng.uniform(6, 12), rng.uniform(0.5, 1)))
+    ink = _trimmed(pen(image, rng.uniform(6, 12), rng.uniform(0.4, 0.9)))
     pixels = np.empty((*ink.shape, 4), np.uint8)
     pixels[..., :3] = rng.choice([(0, 0, 0), (30, 60, 160), (200, 30, 30), (255, 255, 255)])
     pixels[..., 3] = np.rint(255 * ink)

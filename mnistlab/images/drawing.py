@@ -16,7 +16,7 @@ from mnistlab.images.opening import FORMATS, MAX_PIXELS, WORKING_SIZE, ImageErro
 __all__ = ["BOX", "FAINTEST", "FIELD", "FORMATS", "FULL", "WIDEST", "WORKING_SIZE", "ImageError", "from_drawing"]
 
 FIELD, BOX = 28, 20
-WIDEST, USUAL = 1.2, 0.8
+WIDEST, USUAL = 1.3, 0.8
 """Width over height: what is wider than nearly all of MNIST's digits, but no more than twice, was stretched; and to what
 it is brought back."""
 

@@ -90,25 +90,35 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
     first = _look(sign * difference)
     if isinstance(first, _Found) and (first.good or even):
         return _cut_out(first.ink)
-    if isinstance(first, SeveralError) or (isinstance(first, _Found) and first.unclean):
-        again = flattened(_blurred(grey))
-        again = _look(sign_of(again) * again)
-        if isinstance(again, _Found) and again.good:
-            return _cut_out(again.ink)
+    speckled = isinstance(first, SeveralError) or (isinstance(first, _Found) and first.unclean)
+    if speckled and (again := _out_of_focus(grey)) is not None:
+        return again
     if isinstance(first, SeveralError):
         raise first
-    looks = [darker, lighter] if sign < 0 else [lighter, darker]
+    looks = [darker, lighter]
+    if isinstance(first, _Found) and first.panel and sign < 0:
+        looks = [lighter, darker]  # what is on a dark panel is light
     if isinstance(first, _Found) and not (first.panel or first.edge or first.unclean):
-        looks = looks[:1]  # what only touches the edge may be a digit, whose holes are none
+        looks = looks[:1] if sign < 0 else looks[1:]  # what only touches the edge may be a digit, whose holes are none
     for look in looks:
         found, closer = _look(look(grey)), _look(look(grey, 0.5))
-        if isinstance(found, _Found) and isinstance(closer, _Found) and found.good and _alike(found.ink, closer.ink):
-            return _cut_out(found.ink)
+        if isinstance(found, _Found) and isinstance(closer, _Found) and not (found.cut or found.panel):
+            if _alike(found.ink, closer.ink):
+                return _cut_out(found.ink)
+    if not speckled and (again := _out_of_focus(grey)) is not None:
+        return again
     if not isinstance(first, _Found):
         raise first
     if first.edge:
         raise EmptyError
     return _cut_out(first.ink)
+
+
+def _out_of_focus(grey: np.ndarray) -> np.ndarray | None:
+    """Return the digit in a picture made of dots, which are greys from afar; None if there is none."""
+    difference = flattened(_blurred(grey))
+    found = _look(sign_of(difference) * difference)
+    return _cut_out(found.ink) if isinstance(found, _Found) and found.good else None
 
 
 def _look(strength: np.ndarray) -> _Found | ImageError:
@@ -132,7 +142,7 @@ def _look(strength: np.ndarray) -> _Found | ImageError:
     unclean = ((ink > 0.05) & around).sum() > 0.04 * ink.size
     if unclean:
         clean *= grown(kept, FRINGE)
-    clean[_inside_outlines(kept)] = 1
+    clean[_inside_outlines(clean > 0.2)] = 1
     return _Found(clean, _touches(kept), _is_panel(kept), bool(unclean), _is_edge(kept))
 
 
@@ -153,7 +163,7 @@ def _chosen(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
     usable = ~frame if not frame.all() else np.ones(len(pieces), bool)
     free = usable & ~at_edge
     main = int(np.where(usable, pieces.areas, 0).argmax())
-    if free.any():
+    if free.any() and pieces.areas[main] < 0.4 * shape[0] * shape[1]:
         inner = int(np.where(free, pieces.areas, 0).argmax())
         if longer[inner] >= max(0.25 * min(longer[main], max(shape) / 2), 0.08 * max(shape)):
             main, usable = inner, free
