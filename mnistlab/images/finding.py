@@ -95,9 +95,12 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
         return again
     if isinstance(first, SeveralError):
         raise first
+    if isinstance(first, _Found) and first.panel:
+        inner = flattened(_sheet_alone(grey, first.ink > 0.5))
+        inner = _look(sign_of(inner) * inner)
+        if isinstance(inner, _Found) and inner.good:
+            return _cut_out(inner.ink)
     looks = [darker, lighter]
-    if isinstance(first, _Found) and first.panel and sign < 0:
-        looks = [lighter, darker]  # what is on a dark panel is light
     if isinstance(first, _Found) and not (first.panel or first.edge or first.unclean):
         looks = looks[:1] if sign < 0 else looks[1:]  # what only touches the edge may be a digit, whose holes are none
     for look in looks:
@@ -112,6 +115,15 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
     if first.edge:
         raise EmptyError
     return _cut_out(first.ink)
+
+
+def _sheet_alone(grey: np.ndarray, panel: np.ndarray) -> np.ndarray:
+    """Return the picture with what is outside of a sheet of paper as grey as the sheet."""
+    columns = np.arange(panel.shape[1])
+    first, last = panel.argmax(axis=1)[:, None], panel.shape[1] - panel[:, ::-1].argmax(axis=1)[:, None]
+    inside = panel.any(axis=1)[:, None] & (columns >= first) & (columns < last)
+    inside = grown(np.pad(inside, 1), max(2, round(0.03 * max(panel.shape))), np.minimum)[1:-1, 1:-1]
+    return np.where(inside, grey, np.median(grey[panel]))
 
 
 def _out_of_focus(grey: np.ndarray) -> np.ndarray | None:
