@@ -8,7 +8,7 @@ file, so that reading the file is part of the test. :func:`compare` measures thr
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,10 +17,12 @@ from PIL import Image, ImageFilter
 
 from mnistlab.data import to_vectors
 from mnistlab.experiments.ink import as_file, lit_paper, pen, sheet, tilted, written
-from mnistlab.images import from_drawing
+from mnistlab.images import ImageError, from_drawing
 from mnistlab.network import Network
 
 __all__ = ["KINDS", "WAYS", "Drawing", "compare", "drawings", "from_alpha", "from_inverted"]
+
+Way = Callable[[Image.Image], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def drawings(images: np.ndarray, labels: np.ndarray, count: int = 240, seed: int
     return made
 
 
-def compare(network: Network, pictures: Sequence[Drawing]) -> pd.DataFrame:
+def compare(network: Network, pictures: Sequence[Drawing], ways: Mapping[str, Way] | None = None) -> pd.DataFrame:
     """Return the share of pictures read rightly: one row a kind and one for all, one column a way of :data:`WAYS`.
 
     Parameters
@@ -86,17 +88,27 @@ def compare(network: Network, pictures: Sequence[Drawing]) -> pd.DataFrame:
         From 784 pixels in 0…1 to ten digits.
     pictures
         What :func:`drawings` returns.
+    ways
+        From a picture to what the network reads; those of :data:`WAYS` if not given.
     """
+    ways = WAYS if ways is None else ways
     digits = np.array([picture.digit for picture in pictures])
-    seen: dict[str, list[np.ndarray]] = {way: [] for way in WAYS}
+    seen: dict[str, list[np.ndarray | None]] = {way: [] for way in ways}
     for picture in pictures:
         opened = picture.open()  # once: unpacking is a good part of the work
-        for way, prepare in WAYS.items():
-            seen[way].append(prepare(opened))
-    right = {way: network.predict(to_vectors(np.stack(images))) == digits for way, images in seen.items()}
+        for way, prepare in ways.items():
+            try:
+                seen[way].append(prepare(opened))
+            except ImageError:
+                seen[way].append(None)  # refused, which is not read
+    right = {}
+    for way, images in seen.items():
+        read = np.array([image is not None for image in images])
+        x = np.stack([np.zeros((28, 28), np.uint8) if image is None else image for image in images])
+        right[way] = (network.predict(to_vectors(x)) == digits) & read
     table = pd.DataFrame({"kind": [picture.kind for picture in pictures], **right})
     table = pd.concat([table, table.assign(kind="all")]).groupby("kind", sort=False)
-    return table.mean().assign(pictures=table.size())[["pictures", *WAYS]]
+    return table.mean().assign(pictures=table.size())[["pictures", *ways]]
 
 
 def from_alpha(picture: Image.Image) -> np.ndarray:
@@ -115,7 +127,7 @@ def from_inverted(picture: Image.Image) -> np.ndarray:
     return 255 - np.asarray(picture.convert("L").resize((28, 28)))
 
 
-WAYS: dict[str, Callable[[Image.Image], np.ndarray]] = {
+WAYS: dict[str, Way] = {
     "alpha, 28×28": from_alpha,
     "inverted, 28×28": from_inverted,
     "from_drawing": from_drawing,

@@ -6,14 +6,13 @@ beside it, and a generator. :data:`NOTHING` holds pictures without a digit.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from mnistlab.experiments.drawings import Drawing
-from mnistlab.experiments.ink import as_file, lit_paper, pen, sheet, tilted, written
+from mnistlab.experiments.ink import as_file, lit_paper, pen, tilted, written
 
 __all__ = ["EVERYDAY", "NOTHING", "SEVERAL", "everyday", "nothing"]
 
@@ -120,7 +119,9 @@ def _neighbour(image: np.ndarray, other: np.ndarray, rng: np.random.Generator) -
     gap = round(factor * rng.uniform(4, 7))
     part = beside[:, : max(3, round(beside.shape[1] * rng.uniform(0.25, 0.5)))]
     height = max(len(ink), len(part)) + 2 * gap
-    ink, part = (np.pad(each, (((height - len(each)) // 2, -(-(height - len(each)) // 2)), (0, 0))) for each in (ink, part))
+    ink, part = (
+        np.pad(each, (((height - len(each)) // 2, -(-(height - len(each)) // 2)), (0, 0))) for each in (ink, part)
+    )
     row = np.hstack([np.zeros((height, gap)), ink, np.zeros((height, gap)), part])
     return as_file(written(row))
 
@@ -159,7 +160,9 @@ def _on_a_table(image: np.ndarray, other: np.ndarray, rng: np.random.Generator) 
 
 def _table_edge(image: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> bytes:
     ink = _on_sheet(image, rng)
-    wide = [round(len(ink) * rng.uniform(0.08, 0.4)) * int(side) for side in rng.permutation([1, rng.integers(2), 0, 0])]
+    wide = [
+        round(len(ink) * rng.uniform(0.08, 0.4)) * int(side) for side in rng.permutation([1, rng.integers(2), 0, 0])
+    ]
     sides = ((wide[0], wide[1]), (wide[2], wide[3]))
     place, ink = np.pad(np.ones_like(ink), sides), np.pad(ink, sides)
     paper = written(ink, rng.uniform(190, 250), rng.uniform(20, 70)).astype(float)
@@ -324,7 +327,9 @@ NOTHING: dict[str, Callable[[np.random.Generator], bytes]] = {
     "fine noise": lambda rng: _grey(rng.normal(128, rng.uniform(2, 60), (220, 240))),
     "pixels at random": lambda rng: _grey(255.0 * (rng.random((220, 240)) < rng.uniform(0.02, 0.98))),
     "coarse noise": lambda rng: as_file(
-        np.asarray(Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8)).resize((240, 240), Image.Resampling.BICUBIC))
+        np.asarray(
+            Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8)).resize((240, 240), Image.Resampling.BICUBIC)
+        )
     ),
     "slope": lambda rng: _grey(np.add.outer(_waves(rng), _waves(rng)) * rng.uniform(5, 60) + 20),
     "round slope": lambda rng: _grey(

@@ -13,7 +13,18 @@ from mnistlab.images.finding import find_digit
 from mnistlab.images.light import FAINTEST, FULL
 from mnistlab.images.opening import FORMATS, MAX_PIXELS, WORKING_SIZE, ImageError, Picture, greys, resized
 
-__all__ = ["BOX", "FAINTEST", "FIELD", "FORMATS", "FULL", "WIDEST", "WORKING_SIZE", "ImageError", "from_drawing"]
+__all__ = [
+    "BOX",
+    "FAINTEST",
+    "FIELD",
+    "FORMATS",
+    "FULL",
+    "USUAL",
+    "WIDEST",
+    "WORKING_SIZE",
+    "ImageError",
+    "from_drawing",
+]
 
 FIELD, BOX = 28, 20
 WIDEST, USUAL = 1.3, 0.8

@@ -11,7 +11,7 @@ from mnistlab.images.light import EmptyError, darker, flattened, inked, lighter,
 from mnistlab.images.opening import ImageError
 from mnistlab.images.pieces import Pieces, grown
 
-__all__ = ["SeveralError", "find_digit"]
+__all__ = ["RULES", "SeveralError", "find_digit"]
 
 SPECK = 0.05
 """Of the largest piece's area: what is smaller is no part of a digit."""
@@ -34,8 +34,37 @@ THIN, BETWEEN = 0.05, 0.2
 FRINGE = 2
 """Pixels around a piece that belong to it, fainter than half."""
 
+INK = 0.3
+"""Of its area: a digit beside it has as much."""
+
+FRAMED, STRAIGHT = 0.25, 0.85
+"""A frame's content has that much of its size, and a frame fills that much of the rectangle around it."""
+
+GROUND = 0.4
+"""Of the picture: what is cut off by its edge and covers more is what the digit stands on."""
+
+PART, SMALL = 0.25, 0.08
+"""Of the size of what the picture's edge cuts off, and of the picture's: a digit is at least as large."""
+
 MOST = 8
 """Pieces of more than a speck's size: more than any digit has."""
+
+
+RULES = {
+    "speck": SPECK,
+    "near": NEAR,
+    "like": LIKE,
+    "gap": GAP,
+    "ink": INK,
+    "framed": FRAMED,
+    "straight": STRAIGHT,
+    "ground": GROUND,
+    "part": PART,
+    "small": SMALL,
+    "most": MOST,
+    "fringe": FRINGE,
+}
+"""What the page's script needs to know of these."""
 
 
 class SeveralError(ImageError):
@@ -177,9 +206,9 @@ def _chosen(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
     usable = ~frame if not frame.all() else np.ones(len(pieces), bool)
     free = usable & ~at_edge
     main = int(np.where(usable, pieces.areas, 0).argmax())
-    if free.any() and pieces.areas[main] < 0.4 * shape[0] * shape[1]:
+    if free.any() and pieces.areas[main] < GROUND * shape[0] * shape[1]:
         inner = int(np.where(free, pieces.areas, 0).argmax())
-        if longer[inner] >= max(0.25 * min(longer[main], max(shape) / 2), 0.08 * max(shape)):
+        if longer[inner] >= max(PART * min(longer[main], max(shape) / 2), SMALL * max(shape)):
             main, usable = inner, free
     large = usable & (pieces.areas >= SPECK * pieces.areas[main])
     if large.sum() > MOST:
@@ -203,7 +232,8 @@ def _chosen(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
         for other in np.flatnonzero(chosen):
             white = left[other] - right[one]
             least, most = sorted((height[one], height[other]))
-            if white >= GAP * most and least >= LIKE * most:
+            # A 1 has less ink than an 8, but more than the line that some put beside a 1.
+            if white >= GAP * most and least >= LIKE * most and pieces.areas[other] >= INK * pieces.areas[one]:
                 raise SeveralError
     return chosen
 
@@ -221,9 +251,9 @@ def _is_frame(pieces: Pieces, place: int) -> bool:
     if not inside.any():
         return False
     sizes = np.maximum(*(pieces.boxes[inside][:, [1, 3]] - pieces.boxes[inside][:, [0, 2]]).T)
-    if sizes.max() < 0.25 * max(height, width):
+    if sizes.max() < FRAMED * max(height, width):
         return False
-    return _straightness(pieces.labels[box[0] : box[1], box[2] : box[3]] == place) > 0.85
+    return _straightness(pieces.labels[box[0] : box[1], box[2] : box[3]] == place) > STRAIGHT
 
 
 def _is_panel(kept: np.ndarray) -> bool:
