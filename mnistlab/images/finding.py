@@ -28,6 +28,9 @@ GAP = 0.06
 THICKEST = 0.36
 """Of the digit's longer side: no square so wide fits into its strokes."""
 
+SHEET = 0.3
+"""Of the picture: a sheet of paper is at least as wide and as high."""
+
 THIN, BETWEEN = 0.05, 0.2
 """Of the digit's longer side: the widest line, and the widest room between two lines, of a digit drawn in outline."""
 
@@ -137,7 +140,7 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
     for look in looks:
         found, closer = _look(look(grey)), _look(look(grey, 0.5))
         if isinstance(found, _Found) and isinstance(closer, _Found) and not (found.cut or found.panel):
-            if _alike(found.ink, closer.ink):
+            if _alike(found.ink, closer.ink) and not _is_solid(found.ink > 0.5):
                 return _cut_out(found.ink)
     if not speckled and (again := _out_of_focus(grey)) is not None:
         return again
@@ -260,13 +263,20 @@ def _is_panel(kept: np.ndarray) -> bool:
     """Return whether what was found is a sheet of paper, a table's edge, or the like."""
     rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
     part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if min(part.shape) < SHEET * max(kept.shape):
+        return False
+    first, last = part.argmax(axis=1), part.shape[1] - part[:, ::-1].argmax(axis=1)
+    return part.sum() > 0.75 * (last - first).sum() and _straightness(part) > 0.83
+
+
+def _is_solid(kept: np.ndarray) -> bool:
+    """Return whether what was found is too thick for strokes: what a look leaves between a digit and an edge."""
+    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     shorter, longer = sorted(part.shape)
-    if shorter < 0.1 * max(kept.shape):
-        return False
-    if shorter < 0.3 * longer:
-        return False
-    solid = grown(np.pad(part, 1), round(THICKEST * longer / 2), np.minimum).any()
-    return solid or (part.mean() > 0.5 and _straightness(part) > 0.8)
+    return shorter > 0.3 * longer and bool(
+        grown(np.pad(part, 1), round(THICKEST * longer / 2), np.minimum).any() or (part.mean() > 0.5 and _straightness(part) > 0.8)
+    )
 
 
 def _is_edge(kept: np.ndarray) -> bool:
