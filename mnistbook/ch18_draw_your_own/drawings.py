@@ -8,18 +8,21 @@ file, so that reading the file is part of the test. :func:`compare` measures thr
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageFilter
 
+from mnistbook.ch18_draw_your_own.ink import as_file, lit_paper, pen, sheet, tilted, written
 from mnistlab.data import to_vectors
-from mnistlab.images import from_drawing
+from mnistlab.images import ImageError, from_drawing
 from mnistlab.network import Network
 
 __all__ = ["KINDS", "WAYS", "Drawing", "compare", "drawings", "from_alpha", "from_inverted"]
+
+Way = Callable[[Image.Image], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def drawings(images: np.ndarray, labels: np.ndarray, count: int = 240, seed: int
     return made
 
 
-def compare(network: Network, pictures: Sequence[Drawing]) -> pd.DataFrame:
+def compare(network: Network, pictures: Sequence[Drawing], ways: Mapping[str, Way] | None = None) -> pd.DataFrame:
     """Return the share of pictures read rightly: one row a kind and one for all, one column a way of :data:`WAYS`.
 
     Parameters
@@ -85,17 +88,27 @@ def compare(network: Network, pictures: Sequence[Drawing]) -> pd.DataFrame:
         From 784 pixels in 0…1 to ten digits.
     pictures
         What :func:`drawings` returns.
+    ways
+        From a picture to what the network reads; those of :data:`WAYS` if not given.
     """
+    ways = WAYS if ways is None else ways
     digits = np.array([picture.digit for picture in pictures])
-    seen: dict[str, list[np.ndarray]] = {way: [] for way in WAYS}
+    seen: dict[str, list[np.ndarray | None]] = {way: [] for way in ways}
     for picture in pictures:
         opened = picture.open()  # once: unpacking is a good part of the work
-        for way, prepare in WAYS.items():
-            seen[way].append(prepare(opened))
-    right = {way: network.predict(to_vectors(np.stack(images))) == digits for way, images in seen.items()}
+        for way, prepare in ways.items():
+            try:
+                seen[way].append(prepare(opened))
+            except ImageError:
+                seen[way].append(None)  # refused, which is not read
+    right = {}
+    for way, images in seen.items():
+        read = np.array([image is not None for image in images])
+        x = np.stack([np.zeros((28, 28), np.uint8) if image is None else image for image in images])
+        right[way] = (network.predict(to_vectors(x)) == digits) & read
     table = pd.DataFrame({"kind": [picture.kind for picture in pictures], **right})
     table = pd.concat([table, table.assign(kind="all")]).groupby("kind", sort=False)
-    return table.mean().assign(pictures=table.size())[["pictures", *WAYS]]
+    return table.mean().assign(pictures=table.size())[["pictures", *ways]]
 
 
 def from_alpha(picture: Image.Image) -> np.ndarray:
@@ -114,7 +127,7 @@ def from_inverted(picture: Image.Image) -> np.ndarray:
     return 255 - np.asarray(picture.convert("L").resize((28, 28)))
 
 
-WAYS: dict[str, Callable[[Image.Image], np.ndarray]] = {
+WAYS: dict[str, Way] = {
     "alpha, 28×28": from_alpha,
     "inverted, 28×28": from_inverted,
     "from_drawing": from_drawing,
@@ -122,141 +135,73 @@ WAYS: dict[str, Callable[[Image.Image], np.ndarray]] = {
 """Ways from a picture to what a network reads, uint8 of shape (28, 28): two that were published, and the library's."""
 
 
-# From a digit to ink on a sheet: arrays of floats, 0 where there is none and 1 where it is full.
-
-
-def _pen(image: np.ndarray, factor: float, widen: float = 0.0) -> np.ndarray:
-    """Return a digit ``factor`` times as large, with sharp edges, ``widen`` of MNIST's pixels wider on each side."""
-    side = round(28 * factor)
-    ink = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    for _ in range(round(abs(widen) * factor)):  # a pixel a turn, which is much faster than one wide filter
-        ink = ink.filter(ImageFilter.MaxFilter(3) if widen > 0 else ImageFilter.MinFilter(3))
-    ink = np.asarray(ink, dtype=np.float32) / 255
-    # MNIST's edges are grey because of its scaling; a pen's are sharp.
-    return np.clip((ink - 0.4) * 3 + 0.5, 0, 1) if widen >= 0 else np.clip(ink * 2, 0, 1)
-
-
-def _sheet(ink: np.ndarray, rng: np.random.Generator, room: float = 2.0) -> np.ndarray:
-    """Return the ink somewhere on a sheet up to ``room`` times as high and as wide."""
-    height, width = (round(side * rng.uniform(1, room)) for side in ink.shape)
-    top, left = rng.integers(0, height - ink.shape[0] + 1), rng.integers(0, width - ink.shape[1] + 1)
-    sheet = np.zeros((height, width), np.float32)
-    sheet[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-    return sheet
-
-
-def _tilted(ink: np.ndarray, rng: np.random.Generator, strength: float = 0.12) -> np.ndarray:
-    """Return the ink as seen from the side: each corner moved by up to ``strength`` of the sheet."""
-    height, width = ink.shape
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=float)
-    moved = corners + rng.uniform(-strength, strength, (4, 2)) * (width, height)
-    # The eight coefficients that Pillow wants map each corner of the result to its place in the source.
-    rows = []
-    for (x, y), (u, v) in zip(corners, moved, strict=True):
-        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
-    coefficients = np.linalg.solve(np.array(rows), moved.ravel())
-    tilted = Image.fromarray(ink).transform(
-        (width, height), Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BICUBIC
-    )
-    return np.clip(np.asarray(tilted), 0, 1)
-
-
-def _paper(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Return lit paper, in 0…255: brighter on one side, stained, with a fine grain; one sheet in two is squared."""
-    height, width = shape
-    slope = rng.uniform(-25, 25, 2)
-    light = np.linspace(-1, 1, height)[:, None] * slope[0] + np.linspace(-1, 1, width) * slope[1]
-    stains = Image.fromarray(rng.normal(0, 6, (5, 5)).astype(np.float32))
-    stains = np.asarray(stains.resize((width, height), Image.Resampling.BICUBIC))
-    paper = rng.uniform(170, 215) + light + stains + rng.normal(0, 4, shape)
-    if rng.random() < 0.5:
-        step, first, depth = int(rng.integers(30, 60)), int(rng.integers(0, 30)), rng.uniform(10, 30)
-        paper[first::step] -= depth
-        paper[:, first::step] -= depth
-    return paper
-
-
-def _written(ink: np.ndarray, paper: np.ndarray | float = 255.0, pen: float = 0.0) -> np.ndarray:
-    """Return ink of the grey ``pen`` on paper, uint8."""
-    return np.clip(np.rint(paper * (1 - ink) + pen * ink), 0, 255).astype(np.uint8)
-
-
-def _file(pixels: np.ndarray, kind: str = "PNG", mode: str | None = None, **options: object) -> bytes:
-    file = io.BytesIO()
-    image = Image.fromarray(pixels)
-    if kind == "PNG":
-        options["compress_level"] = 1  # the same pixels in a third of the time
-    (image.convert(mode) if mode else image).save(file, kind, **options)
-    return file.getvalue()
-
-
 # One function a kind: an MNIST image and a generator in, the bytes of a file out.
 
 
 def _enlarged(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    return _file(_written(_pen(image, rng.uniform(5, 20))))
+    return as_file(written(pen(image, rng.uniform(5, 20))))
 
 
 def _moved_and_scaled(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    return _file(_written(_sheet(_pen(image, rng.uniform(2, 16)), rng, room=3)), "BMP")
+    return as_file(written(sheet(pen(image, rng.uniform(2, 16)), rng, room=3)), "BMP")
 
 
 def _thick(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    return _file(_written(_sheet(_pen(image, 10, rng.uniform(0.4, 0.9)), rng)), "WEBP", "RGB", quality=90)
+    return as_file(written(sheet(pen(image, 10, rng.uniform(0.4, 0.9)), rng)), "WEBP", "RGB", quality=90)
 
 
 def _thin(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    return _file(_written(_sheet(_pen(image, 10, -rng.uniform(0.3, 0.6)), rng)), mode="RGB")
+    return as_file(written(sheet(pen(image, 10, -rng.uniform(0.3, 0.6)), rng)), mode="RGB")
 
 
 def _light_on_dark(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    ink = _sheet(_pen(image, rng.uniform(5, 15)), rng)
-    return _file(_written(ink, rng.uniform(0, 60), rng.uniform(200, 255)), mode="P")
+    ink = sheet(pen(image, rng.uniform(5, 15)), rng)
+    return as_file(written(ink, rng.uniform(0, 60), rng.uniform(200, 255)), mode="P")
 
 
 def _paper_texture(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    ink = _sheet(_pen(image, rng.uniform(6, 14)), rng)
-    return _file(_written(ink, _paper(ink.shape, rng), rng.uniform(20, 80)), mode="RGB")
+    ink = sheet(pen(image, rng.uniform(6, 14)), rng)
+    return as_file(written(ink, lit_paper(ink.shape, rng), rng.uniform(20, 80)), mode="RGB")
 
 
 def _perspective(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    return _file(_written(_tilted(_sheet(_pen(image, 10), rng), rng)), mode="RGB")
+    return as_file(written(tilted(sheet(pen(image, 10), rng), rng)), mode="RGB")
 
 
 def _jpeg_artefacts(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    ink = _sheet(_pen(image, rng.uniform(4, 10)), rng)
-    return _file(_written(ink, 240, 30), "JPEG", "RGB", quality=int(rng.integers(5, 16)))
+    ink = sheet(pen(image, rng.uniform(4, 10)), rng)
+    return as_file(written(ink, 240, 30), "JPEG", "RGB", quality=int(rng.integers(5, 16)))
 
 
 def _transparent(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    ink = _sheet(_pen(image, 12), rng)
+    ink = sheet(pen(image, 12), rng)
     pixels = np.empty((*ink.shape, 4), np.uint8)
     pixels[..., :3] = rng.choice([(0, 0, 0), (255, 255, 255), (30, 60, 160), (200, 30, 30), (240, 220, 60)])
     pixels[..., 3] = np.rint(255 * ink)
-    return _file(pixels)
+    return as_file(pixels)
 
 
 def _sixteen_bits(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    ink = _sheet(_pen(image, rng.uniform(5, 15)), rng)
+    ink = sheet(pen(image, rng.uniform(5, 15)), rng)
     grey = rng.uniform(0.7, 1) - rng.uniform(0.4, 0.7) * ink
-    return _file(np.rint(65535 * (grey if rng.random() < 0.5 else 1 - grey)).astype(np.uint16))
+    return as_file(np.rint(65535 * (grey if rng.random() < 0.5 else 1 - grey)).astype(np.uint16))
 
 
 def _low_contrast(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    ink, paper = _sheet(_pen(image, rng.uniform(5, 15)), rng), rng.uniform(100, 200)
+    ink, paper = sheet(pen(image, rng.uniform(5, 15)), rng), rng.uniform(100, 200)
     grain = rng.normal(0, 1, ink.shape)
-    return _file(_written(ink, paper + grain, paper + rng.choice([-1, 1]) * rng.uniform(25, 45)))
+    return as_file(written(ink, paper + grain, paper + rng.choice([-1, 1]) * rng.uniform(25, 45)))
 
 
 def _photograph(image: np.ndarray, rng: np.random.Generator) -> bytes:
     """Everything at once, and the camera held sideways: it says so in the EXIF data."""
-    ink = _tilted(_sheet(_pen(image, rng.uniform(8, 16), rng.uniform(0, 0.5)), rng), rng)
-    pixels = _written(ink, _paper(ink.shape, rng), rng.uniform(30, 90))
+    ink = tilted(sheet(pen(image, rng.uniform(8, 16), rng.uniform(0, 0.5)), rng), rng)
+    pixels = written(ink, lit_paper(ink.shape, rng), rng.uniform(30, 90))
     blurred = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))
     turns = int(rng.integers(0, 4))
     exif = Image.Exif()
     exif[0x0112] = (1, 6, 3, 8)[turns]  # how a viewer must turn it: not, by 90° clockwise, 180°, 270°
-    return _file(np.rot90(np.asarray(blurred), turns), "JPEG", "RGB", quality=int(rng.integers(25, 60)), exif=exif)
+    return as_file(np.rot90(np.asarray(blurred), turns), "JPEG", "RGB", quality=int(rng.integers(25, 60)), exif=exif)
 
 
 KINDS: dict[str, Callable[[np.ndarray, np.random.Generator], bytes]] = {

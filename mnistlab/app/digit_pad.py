@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw
 from mnistlab.data import to_vectors
 from mnistlab.devices import to_host
 from mnistlab.images import from_drawing
-from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, WORKING_SIZE
+from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, USUAL, WIDEST, WORKING_SIZE
+from mnistlab.images.finding import RULES
 from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh, make_layer
 from mnistlab.network import Network
 
@@ -132,6 +133,9 @@ class DigitPad:
             "box": BOX,
             "faintest": FAINTEST,
             "full": FULL,
+            "finding": RULES,
+            "widest": WIDEST,
+            "usual": USUAL,
             "example": [np.round(stroke, 1).tolist() for stroke in EXAMPLE],
             "parameters": base64.b64encode(self.parameters.tobytes()).decode(),
         }

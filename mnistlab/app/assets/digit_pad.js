@@ -64,7 +64,8 @@ function digitPad(root, network, digitReader) {
 
   // ---- what is shown --------------------------------------------------------------------------------------------
 
-  let answer = null; // what was read last; null for an empty paper
+  let answer = null; // what was read last; null if there is nothing to read
+  let problem = ""; // why
 
   function paint(pixels, width, height, colour) {
     const image = pixels.createImageData(width, height);
@@ -73,7 +74,13 @@ function digitPad(root, network, digitReader) {
   }
 
   function compute() {
-    const image = see(ink.getImageData(0, 0, paper, paper).data);
+    let image = null;
+    problem = "The paper is empty.";
+    try {
+      image = see(ink.getImageData(0, 0, paper, paper).data);
+    } catch {
+      problem = "There are several things on the paper: draw one digit.";
+    }
     answer = image && read(image);
     if (answer) answer.digit = answer.probabilities.indexOf(Math.max(...answer.probabilities));
     return image;
@@ -110,7 +117,7 @@ function digitPad(root, network, digitReader) {
     show();
     const sure = answer && (100 * answer.probabilities[answer.digit]).toFixed(0);
     const article = answer && answer.digit === 8 ? "an " : "a ";
-    status.textContent = answer ? "It looks like " + article + answer.digit + " (" + sure + "\u00a0%)." : "The paper is empty.";
+    status.textContent = answer ? "It looks like " + article + answer.digit + " (" + sure + "\u00a0%)." : problem;
   }
 
   let waiting = 0;

@@ -2,7 +2,7 @@
 // forward pass of a network. Nothing here touches the page.
 function digitReader(network) {
   "use strict";
-  const { paper, field, box, faintest, full, layers, parameters } = network;
+  const { paper, field, box, faintest, full, finding, widest, usual, layers, parameters } = network;
 
   // ---- weights --------------------------------------------------------------------------------------------------
 
@@ -152,24 +152,168 @@ function digitReader(network) {
     return clip(((255 - grey) / 255 - faintest) / (full - faintest), 0, 1);
   });
 
+  // ---- the digit among what is drawn: mnistlab/images/finding.py for ink that is surely ink -----------------------
+
+  // The connected pieces of what is inked: the number of each pixel's piece, and each piece's area and box.
+  function piecesOf(inked) {
+    const labels = new Int32Array(paper * paper).fill(-1);
+    const pieces = [];
+    const waiting = [];
+    for (let start = 0; start < labels.length; start++) {
+      if (!inked[start] || labels[start] >= 0) continue;
+      const number = pieces.length;
+      const piece = { area: 0, top: paper, bottom: 0, left: paper, right: 0 };
+      labels[start] = number;
+      waiting.push(start);
+      while (waiting.length) {
+        const place = waiting.pop();
+        const [x, y] = [place % paper, Math.floor(place / paper)];
+        piece.area += 1;
+        piece.top = Math.min(piece.top, y);
+        piece.bottom = Math.max(piece.bottom, y + 1);
+        piece.left = Math.min(piece.left, x);
+        piece.right = Math.max(piece.right, x + 1);
+        for (let v = Math.max(0, y - 1); v <= Math.min(paper - 1, y + 1); v++) {
+          for (let u = Math.max(0, x - 1); u <= Math.min(paper - 1, x + 1); u++) {
+            const next = v * paper + u;
+            if (!inked[next] || labels[next] >= 0) continue;
+            labels[next] = number;
+            waiting.push(next);
+          }
+        }
+      }
+      piece.height = piece.bottom - piece.top;
+      piece.longer = Math.max(piece.height, piece.right - piece.left);
+      piece.cut = piece.top === 0 || piece.left === 0 || piece.bottom === paper || piece.right === paper;
+      pieces.push(piece);
+    }
+    return [labels, pieces];
+  }
+
+  // How much of the smallest rectangle around a piece, turned or not, it fills without its holes.
+  function straightness(labels, piece, number) {
+    const corners = [];
+    let area = 0;
+    for (let y = piece.top; y < piece.bottom; y++) {
+      let [first, last] = [piece.left, piece.right];
+      while (labels[y * paper + first] !== number) first++;
+      while (labels[y * paper + last - 1] !== number) last--;
+      area += last - first;
+      corners.push([first, y], [last, y], [first, y + 1], [last, y + 1]);
+    }
+    const extent = (a, b) => {
+      const along = corners.map(([x, y]) => a * x + b * y);
+      return Math.max(...along) - Math.min(...along);
+    };
+    let least = Infinity;
+    for (let degrees = 0; degrees < 90; degrees += 3) {
+      const [c, s] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+      least = Math.min(least, extent(c, s) * extent(-s, c));
+    }
+    return area / least;
+  }
+
+  function isFrame(labels, pieces, number) {
+    const box = pieces[number];
+    const inside = pieces.filter((piece) => {
+      return piece.top > box.top && piece.bottom < box.bottom && piece.left > box.left && piece.right < box.right;
+    });
+    if (!inside.some((piece) => piece.longer >= finding.framed * box.longer)) return false;
+    return straightness(labels, box, number) > finding.straight;
+  }
+
+  // Which pieces are the digit's. Throws if there are several digits.
+  function chosenOf(labels, pieces) {
+    const several = () => new Error("several things");
+    const largest = (some) => some.reduce((a, b) => (b.area > a.area ? b : a));
+    const noFrames = pieces.filter((_, number) => !isFrame(labels, pieces, number));
+    let usable = noFrames.length ? noFrames : pieces;
+    let main = largest(usable);
+    const free = noFrames.filter((piece) => !piece.cut);
+    if (free.length && main.area < finding.ground * paper * paper) {
+      const inner = largest(free);
+      const least = Math.max(finding.part * Math.min(main.longer, paper / 2), finding.small * paper);
+      if (inner.longer >= least) [main, usable] = [inner, free];
+    }
+    const large = usable.filter((piece) => piece.area >= finding.speck * main.area);
+    if (large.length > finding.most) throw several();
+    const chosen = new Set([main]);
+    const box = { top: main.top, bottom: main.bottom, left: main.left, right: main.right };
+    for (;;) {
+      const near = finding.near * Math.max(box.bottom - box.top, box.right - box.left);
+      const more = large.filter((piece) => {
+        const gap = Math.max(
+          box.top - piece.bottom, piece.top - box.bottom, box.left - piece.right, piece.left - box.right,
+        );
+        return !chosen.has(piece) && gap <= near;
+      });
+      if (!more.length) break;
+      for (const piece of more) {
+        chosen.add(piece);
+        box.top = Math.min(box.top, piece.top);
+        box.bottom = Math.max(box.bottom, piece.bottom);
+        box.left = Math.min(box.left, piece.left);
+        box.right = Math.max(box.right, piece.right);
+      }
+    }
+    if (large.some((piece) => !chosen.has(piece) && piece.longer >= finding.like * main.longer)) throw several();
+    for (const one of chosen) {
+      for (const other of chosen) {
+        const most = Math.max(one.height, other.height);
+        const alike = Math.min(one.height, other.height) >= finding.like * most;
+        const white = other.left - one.right;
+        if (alike && white >= finding.gap * most && other.area >= finding.ink * one.area) throw several();
+      }
+    }
+    return chosen;
+  }
+
+  // The digit's ink alone: what is another piece's, with its fringe, is gone.
+  function digitOf(ink) {
+    const inked = ink.map((value) => (value > 0.5 ? 1 : 0));
+    const [labels, pieces] = piecesOf(inked);
+    if (!pieces.length) return null;
+    const chosen = chosenOf(labels, pieces);
+    const kept = pieces.map((piece) => chosen.has(piece));
+    const clean = ink.slice();
+    labels.forEach((number, place) => {
+      if (number < 0 || kept[number]) return;
+      const [x, y] = [place % paper, Math.floor(place / paper)];
+      for (let v = Math.max(0, y - finding.fringe); v <= Math.min(paper - 1, y + finding.fringe); v++) {
+        for (let u = Math.max(0, x - finding.fringe); u <= Math.min(paper - 1, x + finding.fringe); u++) {
+          const at = v * paper + u;
+          if (labels[at] < 0 || !kept[labels[at]]) clean[at] = 0;
+        }
+      }
+    });
+    return clean;
+  }
+
   // The image of a sheet of paper × paper pixels, grey on white, each as red, green, blue, opacity: as MNIST would hold
-  // it, or null if there is nothing on the paper.
+  // it, or null if there is nothing on the paper. Throws if there are several digits.
   function see(rgba) {
+    const ink = digitOf(Float32Array.from({ length: paper * paper }, (_, place) => inks[rgba[4 * place]]));
+    if (!ink) return null;
     let [top, bottom, left, right] = [paper, -1, paper, -1];
     for (let y = 0; y < paper; y++) {
       for (let x = 0; x < paper; x++) {
-        if (inks[rgba[4 * (y * paper + x)]] <= 0.5) continue;
+        if (ink[y * paper + x] <= 0.5) continue;
         if (bottom < 0) top = y;
         bottom = y;
         if (x < left) left = x;
         if (x > right) right = x;
       }
     }
-    if (bottom < 0) return null;
-    const [height, width] = [bottom - top + 1, right - left + 1];
-    const digit = new Float32Array(height * width);
+    const height = bottom - top + 1;
+    let width = right - left + 1;
+    let digit = new Float32Array(height * width);
     for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) digit[y * width + x] = inks[rgba[4 * ((top + y) * paper + left + x)]];
+      for (let x = 0; x < width; x++) digit[y * width + x] = ink[(top + y) * paper + left + x];
+    }
+    if (width > widest * height && width <= 2 * widest * height) {
+      const narrow = Math.max(1, round(usual * height));
+      digit = resized(digit, height, width, height, narrow);
+      width = narrow;
     }
     const scale = box / Math.max(height, width);
     const [newHeight, newWidth] = [height, width].map((side) => Math.max(1, round(side * scale)));
