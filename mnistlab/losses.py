@@ -66,11 +66,11 @@ class SoftmaxCrossEntropy(Loss):
         e = np.exp(shifted)
         total = np.sum(e, axis=1, keepdims=True)
         self.p, self.t = e / total, targets
-        return np.sum(targets * (np.log(total) - shifted)) / len(logits)
+        return np.sum(targets * (np.log(total) - shifted)) / logits.shape[0]
 
     def backward(self) -> np.ndarray:
         """``dz = (p - t) / N``."""
-        return (self.p - self.t) / len(self.p)
+        return (self.p - self.t) / self.p.shape[0]
 
     def check_targets(self, targets: np.ndarray) -> None:
         """Raise ValueError if a row of targets does not add to 1: the gradient would be wrong."""
@@ -108,11 +108,11 @@ class CrossEntropy(Loss):
     def forward(self, p: np.ndarray, targets: np.ndarray) -> np.floating:
         """``L = -(1/N) Σ t log max(p, ε)``."""
         self.p, self.t = p, targets
-        return -np.sum(targets * np.log(np.maximum(p, self.epsilon))) / len(p)
+        return -np.sum(targets * np.log(np.maximum(p, self.epsilon))) / p.shape[0]
 
     def backward(self) -> np.ndarray:
         """``dp = -t / (N p) [p > ε]``."""
-        return -self.t / np.maximum(self.p, self.epsilon) * (self.p > self.epsilon) / len(self.p)
+        return -self.t / np.maximum(self.p, self.epsilon) * (self.p > self.epsilon) / self.p.shape[0]
 
     def config(self) -> dict[str, object]:
         """The floor under the probabilities."""
@@ -128,8 +128,8 @@ class SquaredError(Loss):
     def forward(self, y: np.ndarray, targets: np.ndarray) -> np.floating:
         """``L = (1/2N) Σ (y - t)²``."""
         self.difference = y - targets
-        return np.sum(self.difference * self.difference) / (2 * len(y))
+        return np.sum(self.difference * self.difference) / (2 * y.shape[0])
 
     def backward(self) -> np.ndarray:
         """``dy = (y - t) / N``."""
-        return self.difference / len(self.difference)
+        return self.difference / self.difference.shape[0]

@@ -101,6 +101,8 @@ class _Operators:
     __array_priority__ = 1
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if any(_is_array(each) and not isinstance(each, np.ndarray) for each in inputs):
+            return NotImplemented  # theirs, of symbolic shape or selected by a mask
         if any(isinstance(each, np.ndarray) for each in inputs):
             # With a plain array: let the array of symbols do it.
             from mnistlab.symbolic.array import SymbolicArray
@@ -132,14 +134,18 @@ class _Operators:
         return str(self.expr)
 
 
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array_ufunc__") and not isinstance(value, _Operators | np.generic)
+
+
 def _binary(function: np.ufunc) -> tuple[Callable, Callable]:
     def forward(self: Any, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
+        if _is_array(other):
             return NotImplemented
         return apply(function, self, other)
 
     def backward(self: Any, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
+        if _is_array(other):
             return NotImplemented
         return apply(function, other, self)
 

@@ -11,7 +11,7 @@ import sympy as sp
 from mnistlab.symbolic.array import Shift
 from mnistlab.symbolic.values import Above
 
-__all__ = ["derivative", "differs", "evaluate", "is_zero", "with_steps"]
+__all__ = ["derivative", "differs", "evaluate", "is_positive", "is_zero", "with_steps"]
 
 MOST_DENOMINATORS = 30
 MOST_REGIONS = 400
@@ -80,7 +80,7 @@ def _is_zero_by_derivatives(expression: sp.Expr) -> bool:
     These, and what is divided by, must be positive everywhere, so that the expression has a value everywhere.
     """
     logarithms = [node.args[0] for node in expression.atoms(sp.log)]
-    if not all(map(_is_positive, (*logarithms, *_denominators(expression)))):
+    if not all(map(is_positive, (*logarithms, *_denominators(expression)))):
         return False
     free = expression.free_symbols
     if any(not symbol.is_real or symbol.is_positive for symbol in free) or len(free) > 16:
@@ -103,7 +103,7 @@ def _taken_apart(argument: sp.Expr) -> sp.Expr:
     for factor in sp.Mul.make_args(sp.factor_terms(argument)):
         if isinstance(factor, sp.exp):
             total += factor.exp
-        elif factor.is_Pow and factor.exp == -1 and _is_positive(factor.base):
+        elif factor.is_Pow and factor.exp == -1 and is_positive(factor.base):
             total -= _taken_apart(factor.base)
         else:
             rest.append(factor)
@@ -111,12 +111,12 @@ def _taken_apart(argument: sp.Expr) -> sp.Expr:
     return total + (sp.log(left) if left != 1 else 0)
 
 
-def _is_positive(expression: sp.Expr) -> bool:
+def is_positive(expression: sp.Expr) -> bool:
     """Return whether the sign is known to be positive: sums and products of exponentials are."""
     if isinstance(expression, sp.Sum):
-        return _is_positive(expression.function)
+        return is_positive(expression.function)
     if expression.is_Add or expression.is_Mul:
-        return all(map(_is_positive, expression.args))
+        return all(map(is_positive, expression.args))
     return isinstance(expression, sp.exp) or bool(expression.is_positive)
 
 
