@@ -335,6 +335,7 @@ HANDLED: dict[Callable, Callable] = {
     np.max: _largest,
     np.amax: _largest,
     np.where: lambda *three: _elementwise(choose, *three),
+    np.clip: lambda array, low, high: np.minimum(np.maximum(array, low), high),
     np.zeros_like: _filled(0),
     np.ones_like: _filled(1),
     np.empty_like: _junk_like,
@@ -443,7 +444,9 @@ def _of_passes(layer: Layer, rng: Any) -> list[Entry]:
     entries, whole = _without_shifts(whole)
     expected = _equation(layer)
     if expected is not None:
-        entries.append(_compare("y", _with_zero_shifts(whole), expected))
+        index = [INDICES[size] for size in y.sizes]
+        expected = _slope(expected, sized("g", *y.sizes).entry(*index))
+        entries.append(_compare("y", _with_zero_shifts(y.entry(*index)), expected))
     for name, shape in shapes.items():
         index = [INDICES[size] for size in shape]
         slope = _slope(whole, sized(name, *shape).entry(*index))
