@@ -260,15 +260,13 @@ class _Proofs:
         if rule.kind != "layer" or not _has_parameters(rule.owner, case):
             return _in_words(case), proof, max(errors.values())
         # The entries of this gradient alone: x_{0,1} of the input, W^{(1)}_{0,1} of a parameter.
-        entries = [
-            each for each in proof.entries if re.match(rf"{gradient[1:]}[_^]", each.name) or each.name.startswith("L/")
-        ]
+        entries = [each for each in proof.entries if re.match(rf"(?:{gradient[1:]}|y)[_^]|L/", each.name)]
         return _in_words(case), Proof(proof.claim, entries), errors[gradient]
 
     def _of_update(self, rule: Rule) -> tuple[str, Proof, float]:
         for update in updates.UPDATES:
             if update.of == rule.name:
-                return "two steps, two parameters", updates.prove_update(update), _update_error(update)
+                return "each step, by induction", updates.prove_update(update), _update_error(update)
         raise MissingLink(f"{rule.name}: no update in mnistlab.symbolic.updates says what it should do")
 
 

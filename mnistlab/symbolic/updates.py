@@ -320,9 +320,10 @@ def _entries(made: dict[str, Any], expected: dict[str, Any], given: Mapping[sp.E
     """Yield an entry for each number."""
     where = ", ".join(f"{truth} = {int(answer)}" for truth, answer in given.items())
     if made.keys() != expected.keys():
-        raise NotUnderstood(f"the state holds {sorted(made)}, and the formula knows {sorted(expected)}")
+        held, known = (sp.Symbol(", ".join(sorted(each))) for each in (made, expected))
+        yield Entry("what the state holds", held, known, False)
     for name, part in made.items():
-        for place, pair in enumerate(zip(part, expected[name], strict=True)):
+        for place, pair in enumerate(zip(part, expected.get(name, part), strict=True)):
             written, formula = (_with_reduced_roots(sp.sympify(each)) for each in pair)
             label = f"{name}_{{{place}}}" + (f" where {where}" if where else "")
             yield compare(label, written, formula, given)
