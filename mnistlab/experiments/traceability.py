@@ -244,6 +244,7 @@ class _Proofs:
     def __init__(self) -> None:
         self.proofs: dict[str, Proof] = {}
         self.errors: dict[str, dict[str, float]] = {}
+        self.every_size: dict[str, tuple[str, Proof] | None] = {}
 
     def of(self, rule: Rule) -> tuple[str, Proof, float]:
         """Return what was proved, the proof, and the error against finite differences."""
@@ -259,7 +260,10 @@ class _Proofs:
             self.proofs[case.name], self.errors[case.name] = case.prove(), _errors(case)
         proof, errors = self.proofs[case.name], self.errors[case.name]
         gradient = rule.name.partition(".")[2]
-        every = _for_every_size(rule, case)
+        key = f"{rule.owner.__name__} of {case.name}"
+        if key not in self.every_size:
+            self.every_size[key] = _for_every_size(rule, case)
+        every = self.every_size[key]
         words = f"{every[0]}; {_in_words(case)}" if every else _in_words(case)
         more = every[1].entries if every else []
         if rule.kind != "layer" or not _has_parameters(rule.owner, case):

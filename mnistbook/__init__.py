@@ -1,0 +1,1 @@
+"""The report's own code, in folders named like the notebooks."""

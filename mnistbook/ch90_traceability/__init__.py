@@ -1,0 +1,1 @@
+"""Code of the page that leads from each rule to its proof."""
