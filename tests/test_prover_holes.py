@@ -388,6 +388,11 @@ class ForgetsToCount(ml.Adam):
         self.steps = 1
 
 
+class ForgetsTheSchedule(ml.SGD):
+    def step(self, parameters, gradients, progress=0.0):
+        super().step(parameters, gradients)
+
+
 COMBINATIONS = {update.of: update for update in updates.COMBINATIONS}
 WRONG_OPTIMIZERS = [
     (LosesMomentum, "SGD(momentum)"),
@@ -399,6 +404,7 @@ WRONG_OPTIMIZERS = [
     (NeverFlushes, "SGD(momentum)"),
     (BreaksAtTheFlush, "SGD(momentum)"),
     (ForgetsToCount, "Adam()"),
+    (ForgetsTheSchedule, "SGD()"),
 ]
 
 

@@ -281,7 +281,8 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
     for name, value in vars(optimizer).items():
         if isinstance(value, sp.Expr):
             setattr(optimizer, name, Value(value))
-    optimizer.learning_rate = lambda progress: Value(at.eta)
+    progress, elsewhere = sp.symbols("progress rate_elsewhere", positive=True)
+    optimizer.learning_rate = lambda asked: Value(at.eta if exact(asked) == progress else elsewhere)
     w, g = vectors.symbols("w"), vectors.symbols("g")
     t = sp.Integer(1) if first else sp.Symbol("t", integer=True, positive=True)
     state: State = {}
@@ -293,7 +294,7 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
         optimizer.steps = Value(t - 1)
     flushes = bool(Value(t) % FLUSH_EVERY == 0)
     given, mine = vectors.given(g), vectors.given(w)
-    optimizer.step(mine, given)
+    optimizer.step(mine, given, Value(progress))
     if not np.array_equal(vectors.read(given), np.asarray(g)):
         raise NotUnderstood("a step changes the gradients of its caller")
     vectors.overwrite(given)

@@ -79,8 +79,9 @@ def _is_zero_by_derivatives(expression: sp.Expr) -> bool:
 
     These, and what is divided by, must be positive everywhere, so that the expression has a value everywhere.
     """
-    logarithms = [node.args[0] for node in expression.atoms(sp.log)]
-    if not all(map(is_positive, (*logarithms, *_denominators(expression)))):
+    must_be = [node.args[0] for node in expression.atoms(sp.log)]
+    must_be += [node.base for node in expression.atoms(sp.Pow) if not (node.exp.is_integer and node.exp.is_positive)]
+    if not all(map(is_positive, must_be)):
         return False
     free = expression.free_symbols
     if any(not symbol.is_real or symbol.is_positive for symbol in free) or len(free) > 16:
