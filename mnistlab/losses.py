@@ -76,11 +76,11 @@ class SoftmaxCrossEntropy(Loss):
         total = np.sum(e, axis=1, keepdims=True)
         self.p, self.t = e / total, targets
         self.terms = targets * (np.log(total) - shifted)
-        return np.sum(self.terms) / len(logits)
+        return np.sum(self.terms) / logits.shape[0]
 
     def backward(self) -> np.ndarray:
         """``dz = (p - t) / N``."""
-        return (self.p - self.t) / len(self.p)
+        return (self.p - self.t) / self.p.shape[0]
 
     def check_network(self, network: Network) -> None:
         """Raise ValueError if the network has one output, or ends in an activation: its outputs are no logits then."""
@@ -133,11 +133,11 @@ class CrossEntropy(Loss):
         """``L = -(1/N) Σ t log max(p, ε)``."""
         self.p, self.t = p, targets
         self.terms = -targets * np.log(np.maximum(p, self.epsilon))
-        return np.sum(self.terms) / len(p)
+        return np.sum(self.terms) / p.shape[0]
 
     def backward(self) -> np.ndarray:
         """``dp = -t / (N p) [p > ε]``."""
-        return -self.t / np.maximum(self.p, self.epsilon) * (self.p > self.epsilon) / len(self.p)
+        return -self.t / np.maximum(self.p, self.epsilon) * (self.p > self.epsilon) / self.p.shape[0]
 
     def check_network(self, network: Network) -> None:
         """Raise ValueError if the network has one output, or if its outputs are no probabilities that add to 1."""
@@ -163,11 +163,11 @@ class SquaredError(Loss):
         """``L = (1/2N) Σ (y - t)²``."""
         self.difference = y - targets
         self.terms = self.difference * self.difference / 2
-        return np.sum(self.terms) / len(y)
+        return np.sum(self.terms) / y.shape[0]
 
     def backward(self) -> np.ndarray:
         """``dy = (y - t) / N``."""
-        return self.difference / len(self.difference)
+        return self.difference / self.difference.shape[0]
 
 
 class Weighted:
@@ -185,7 +185,7 @@ class Weighted:
         self.loss.forward(outputs, targets[:, :-1])
         if not hasattr(self.loss, "terms"):
             raise ValueError(f"{self.loss!r} cannot be weighted: its forward keeps no terms")
-        return np.sum(self.w * self.loss.terms) / len(outputs)
+        return np.sum(self.w * self.loss.terms) / outputs.shape[0]
 
     def backward(self) -> np.ndarray:
         """Each sample's row times its weight."""

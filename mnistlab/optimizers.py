@@ -6,7 +6,6 @@ Notation of the docstrings: parameters ``w``, gradient ``g``, learning rate ``η
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from mnistlab.schedules import Constant, Schedule
 
 __all__ = ["SGD", "Adam", "Optimizer", "RMSprop"]
 
-HALF = Fraction(1, 2)  # as an exponent exact on symbols, where 0.5 is not
 FLUSH_EVERY = 20
 FLUSH_BELOW = 1e-30
 
@@ -231,7 +229,7 @@ class Adam(Optimizer):
         """``w ← w - η √S₂ / S₁ · M / (√V + ε √S₂)``, which is ``w - η m̂ / (√v̂ + ε)``."""
         first, second = self.zeros("gradient_sum", w), self.zeros("square_sum", w)
         first_weight = (1 - self.beta_1**self.steps) / (1 - self.beta_1)
-        second_root = ((1 - self.beta_2**self.steps) / (1 - self.beta_2)) ** HALF
+        second_root = ((1 - self.beta_2**self.steps) / (1 - self.beta_2)) ** 0.5
         first *= self.beta_1
         first += g
         second *= self.beta_2
@@ -246,8 +244,8 @@ class Adam(Optimizer):
 
 
 def _flush_below(dtype: np.dtype) -> float:
-    """Return ``FLUSH_BELOW`` for float32, and for another type a number as far above its smallest normal one."""
-    return FLUSH_BELOW * float(np.finfo(dtype).tiny / np.finfo(np.float32).tiny)
+    """Return ``FLUSH_BELOW``, and for float64, whose smallest normal number is 2e-308, 1e-270 times that."""
+    return FLUSH_BELOW * (1e-270 if dtype == np.float64 else 1)
 
 
 def _check_mask(decayed: np.ndarray | None) -> np.ndarray:

@@ -19,14 +19,16 @@ from textwrap import dedent
 import numpy as np
 
 import mnistlab
+from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.gradcheck import check_gradients, numerical_gradient, relative_error
 from mnistlab.layers import Dense, Layer, Softmax
-from mnistlab.losses import Loss
+from mnistlab.losses import Loss, SoftmaxCrossEntropy
 from mnistlab.network import Network
 from mnistlab.optimizers import Optimizer
 from mnistlab.symbolic import lemmas, updates
 from mnistlab.symbolic.cases import CASES, Case
 from mnistlab.symbolic.prove import Proof, prove_jacobian
+from mnistlab.symbolic.sizes import prove_for_every_size
 
 __all__ = ["MissingLink", "Row", "Rule", "Traceability", "rules", "trace"]
 
@@ -242,6 +244,7 @@ class _Proofs:
     def __init__(self) -> None:
         self.proofs: dict[str, Proof] = {}
         self.errors: dict[str, dict[str, float]] = {}
+        self.every_size: dict[str, tuple[str, Proof] | None] = {}
 
     def of(self, rule: Rule) -> tuple[str, Proof, float]:
         """Return what was proved, the proof, and the error against finite differences."""
@@ -257,19 +260,36 @@ class _Proofs:
             self.proofs[case.name], self.errors[case.name] = case.prove(), _errors(case)
         proof, errors = self.proofs[case.name], self.errors[case.name]
         gradient = rule.name.partition(".")[2]
+        key = f"{rule.owner.__name__} of {case.name}"
+        if key not in self.every_size:
+            self.every_size[key] = _for_every_size(rule, case)
+        every = self.every_size[key]
+        words = f"{every[0]}; {_in_words(case)}" if every else _in_words(case)
+        more = every[1].entries if every else []
         if rule.kind != "layer" or not _has_parameters(rule.owner, case):
-            return _in_words(case), proof, max(errors.values())
+            return words, Proof(proof.claim, proof.entries + more), max(errors.values())
         # The entries of this gradient alone: x_{0,1} of the input, W^{(1)}_{0,1} of a parameter.
-        entries = [
-            each for each in proof.entries if re.match(rf"{gradient[1:]}[_^]", each.name) or each.name.startswith("L/")
-        ]
-        return _in_words(case), Proof(proof.claim, entries), errors[gradient]
+        entries = [each for each in proof.entries if re.match(rf"(?:{gradient[1:]}|y)[_^]|L/", each.name)]
+        entries += [each for each in more if each.name in (gradient, f"{gradient} without dx", "y")]
+        return words, Proof(proof.claim, entries), errors[gradient]
 
     def _of_update(self, rule: Rule) -> tuple[str, Proof, float]:
         for update in updates.UPDATES:
             if update.of == rule.name:
-                return "two steps, two parameters", updates.prove_update(update), _update_error(update)
+                proof = updates.prove_update(update)
+                proof.entries += prove_for_every_size(update).entries
+                return "every P, each step by induction", proof, _update_error(update)
         raise MissingLink(f"{rule.name}: no update in mnistlab.symbolic.updates says what it should do")
+
+
+def _for_every_size(rule: Rule, case: Case) -> tuple[str, Proof] | None:
+    """Return for which sizes the code of a rule is proved, and the proof, if there is one for symbolic sizes."""
+    if rule.kind == "loss":
+        return "every N, K", prove_for_every_size(case.loss)
+    layer = next((layer for layer in case.layers() if type(layer) is rule.owner), None)
+    if layer is None or isinstance(layer, Conv2D | MaxPool2D):
+        return None
+    return "every N, D, K" if layer.inputs else "every N, K", prove_for_every_size(layer)
 
 
 def _serves(rule: Rule) -> Callable[[Case], bool]:
@@ -307,12 +327,17 @@ def _in_words(case: Case) -> str:
 
 
 def _errors(case: Case) -> dict[str, float]:
-    """Return relative errors of a case's network in float64: of its inputs, of each kind of parameter, and of all."""
+    """Return relative errors of a case's network in float64: of its inputs, of each kind of parameter, and of all.
+
+    It is a larger network of the same layers, and targets add to 1 only where they must: what the proof assumed of
+    sizes and targets is not assumed here.
+    """
     rng = np.random.default_rng(0)
-    network = case.network(np.float64)
+    network = Network(_larger(case.layers()), dtype=np.float64)
     x = rng.standard_normal((SAMPLES, network.input_size))
     targets = rng.random((SAMPLES, network.output_size))
-    targets /= targets.sum(axis=1, keepdims=True)
+    if isinstance(case.loss, SoftmaxCrossEntropy):
+        targets /= targets.sum(axis=1, keepdims=True)
     overall = check_gradients(network, case.loss, x, targets, seed=case.seed)
     errors = {"dx": overall["inputs"], "parameters": overall["parameters"]}
 
@@ -328,6 +353,21 @@ def _errors(case: Case) -> dict[str, float]:
             error = relative_error(getattr(layer, "d" + name), numerical)
             errors["d" + name] = max(error, errors.get("d" + name, 0.0))
     return errors
+
+
+def _larger(layers: list[Layer]) -> list[Layer]:
+    """Return layers of the same kinds with other sizes."""
+    result: list[Layer] = []
+    for layer in layers:
+        config = layer.config()
+        before = next((each for each in reversed(result) if each.outputs), None)
+        if isinstance(layer, Dense):
+            config |= {"inputs": before.outputs if before else 3 * layer.inputs + 1, "outputs": 3 * layer.outputs + 1}
+        elif isinstance(layer, Conv2D | MaxPool2D):
+            height, width, channels = layer.shape
+            config["shape"] = before.output_shape if before else (height + 1, width + 2, channels + 1)
+        result.append(type(layer)(**config))
+    return result
 
 
 def _jacobian_error(size: int = 10) -> float:

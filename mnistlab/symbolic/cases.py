@@ -42,16 +42,16 @@ class Case:
         return Network(self.layers(), dtype=dtype)
 
     def prove(self) -> Proof:
-        """Prove the gradients of the network, with two samples."""
+        """Prove the gradients of the network and of its parts."""
         return prove_gradients(self.network(), self.loss, seed=self.seed)
 
 
 CASES: tuple[Case, ...] = (
     Case("Dense", lambda: [Dense(2, 3)], SquaredError()),
     Case("Dense without bias", lambda: [Dense(2, 3, bias=False)], SquaredError()),
-    Case("ReLU", lambda: [Dense(3, 2), ReLU(), Dense(2, 2)], SoftmaxCrossEntropy()),
-    Case("Sigmoid", lambda: [Dense(2, 2), Sigmoid(), Dense(2, 2), Sigmoid()], SquaredError()),
-    Case("Tanh", lambda: [Dense(2, 2), Tanh(), Dense(2, 2)], SquaredError()),
+    Case("ReLU", lambda: [Dense(3, 2), ReLU(), Dense(2, 4)], SoftmaxCrossEntropy()),
+    Case("Sigmoid", lambda: [Dense(2, 3), Sigmoid(), Dense(3, 1), Sigmoid()], SquaredError()),
+    Case("Tanh", lambda: [Dense(2, 3), Tanh(), Dense(3, 4)], SquaredError()),
     Case("Softmax, squared error", lambda: [Dense(2, 3), Softmax()], SquaredError()),
     Case("softmax cross-entropy", lambda: [Dense(2, 3)], SoftmaxCrossEntropy()),
     Case("label smoothing", lambda: [Dense(2, 4)], SoftmaxCrossEntropy(0.25)),
@@ -66,7 +66,7 @@ CASES: tuple[Case, ...] = (
         lambda: [Dense(2, 2), ReLU(), Dense(2, 2), Tanh(), Dense(2, 2)],
         SoftmaxCrossEntropy(),
     ),
-    Case("Conv2D", lambda: [Conv2D((2, 3, 2), 2, (1, 2))], SquaredError()),
+    Case("Conv2D", lambda: [Conv2D((3, 5, 1), 2, (2, 3))], SquaredError()),
     Case("Conv2D, ReLU, Dense", lambda: [Conv2D((2, 2, 1), 1, (2, 1)), ReLU(), Dense(2, 2)], SoftmaxCrossEntropy()),
     Case("MaxPool2D", lambda: [MaxPool2D((2, 5, 1)), Dense(2, 2)], SquaredError()),
     Case(

@@ -17,7 +17,7 @@ from typing import Self
 
 import sympy as sp
 
-from mnistlab.symbolic.prove import is_zero
+from mnistlab.symbolic.zero import is_zero
 
 __all__ = [
     "ALL",
@@ -135,10 +135,10 @@ class Lemma(Provable):
             at = {**numbers, **dict(zip(free, map(sp.Integer, values), strict=True))}
             known = {}
             for equation in self.assuming:
-                terms = sp.Add.make_args(_explicit(equation.lhs, at))
+                terms = sp.Add.make_args(written_out(equation.lhs, at))
                 known[terms[-1]] = equation.rhs - sp.Add(*terms[:-1])
-            left = sp.diff(_explicit(derivative.expr, at), _explicit(derivative.variables[0], at))
-            yield left.xreplace(known), _explicit(rule, at).xreplace(known)
+            left = sp.diff(written_out(derivative.expr, at), written_out(derivative.variables[0], at))
+            yield left.xreplace(known), written_out(rule, at).xreplace(known)
 
     def holds_for(self, **sizes: int) -> bool:
         """Return whether every identity of :meth:`identities` is true."""
@@ -268,16 +268,16 @@ def _vanishes(expression: sp.Expr) -> bool:
     return is_zero(expression.xreplace(opaque))
 
 
-def _explicit(expression: sp.Expr, at: Mapping[sp.Symbol, sp.Integer]) -> sp.Expr:
+def written_out(expression: sp.Expr, at: Mapping[sp.Symbol, sp.Integer]) -> sp.Expr:
     """Return an expression with numbers for sizes and free indices, sums written out, and a symbol for each entry."""
     expression = expression.xreplace(dict(at))
     while sums := [each for each in expression.atoms(sp.Sum) if not each.function.has(sp.Sum)]:
-        expression = expression.xreplace({each: _written_out(each) for each in sums})
+        expression = expression.xreplace({each: _terms(each) for each in sums})
     entries = expression.atoms(sp.Indexed)
     return expression.xreplace({entry: sp.Symbol(str(entry), real=True) for entry in entries})
 
 
-def _written_out(each: sp.Sum) -> sp.Expr:
+def _terms(each: sp.Sum) -> sp.Expr:
     ranges = [range(first, last + 1) for _, first, last in each.limits]
     choices = (dict(zip(each.variables, map(sp.Integer, values), strict=True)) for values in product(*ranges))
     return sp.Add(*(each.function.xreplace(choice) for choice in choices))

@@ -9,9 +9,10 @@ Notation: gradient ``g``, learning rate ``η``, momentum ``μ``, decay or penalt
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from fractions import Fraction
+from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,27 +20,42 @@ import numpy as np
 import sympy as sp
 
 from mnistlab.optimizers import SGD, Adam, Optimizer, RMSprop
-from mnistlab.symbolic.array import symbols
+from mnistlab.symbolic.array import SymbolicArray, expressions, symbols, values
 from mnistlab.symbolic.lemmas import Lemma, Provable, prove, q, r, total
-from mnistlab.symbolic.prove import Proof, compare, is_zero
+from mnistlab.symbolic.prove import Entry, Proof, compare
+from mnistlab.symbolic.values import Above, NotUnderstood, Value, every_path, exact
+from mnistlab.symbolic.zero import is_zero
 
-__all__ = ["LEMMAS", "UPDATES", "Stepwise", "Update", "follow", "prove_update", "symbolic_numbers"]
+__all__ = [
+    "COMBINATIONS",
+    "LEMMAS",
+    "UPDATES",
+    "Stepwise",
+    "Update",
+    "compare_steps",
+    "follow",
+    "prove_update",
+    "symbolic_numbers",
+]
 
 State = dict[str, Any]
-Formula = Callable[[Any, Any, State, SimpleNamespace, int], Any]
+Formula = Callable[[Any, Any, State, SimpleNamespace, Any], Any]
 """From ``w``, ``g``, the state (changed in place), the optimizer's numbers and ``t`` to the next ``w``."""
 
+FLUSH_EVERY, FLUSH_BELOW = 20, sp.Rational(Fraction(1e-30))
+"""On each so-many-th step, entries of a velocity that are smaller than that become 0; symbols count as float32."""
 
-def _plain(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
+
+def _plain(w: Any, g: Any, state: State, at: SimpleNamespace, t: Any) -> Any:
     return w - at.eta * g
 
 
-def _momentum(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
+def _momentum(w: Any, g: Any, state: State, at: SimpleNamespace, t: Any) -> Any:
     state["v"] = at.mu * state.get("v", 0) - at.eta * g
     return w + state["v"]
 
 
-def _nesterov(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
+def _nesterov(w: Any, g: Any, state: State, at: SimpleNamespace, t: Any) -> Any:
     # As it was published: the ball is at w - μv, and the gradient is taken where its velocity will carry it.
     ball = w - at.mu * state.get("v", 0)
     state["v"] = at.mu * state.get("v", 0) - at.eta * g
@@ -47,17 +63,22 @@ def _nesterov(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
     return ball + at.mu * state["v"]
 
 
-def _moving_average(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
+def _moving_average(w: Any, g: Any, state: State, at: SimpleNamespace, t: Any) -> Any:
     state["m"] = at.mu * state.get("m", 0) + (1 - at.mu) * g
     return w - at.eta * state["m"]
 
 
-def _rmsprop(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
+def _nesterov_moving_average(w: Any, g: Any, state: State, at: SimpleNamespace, t: Any) -> Any:
+    state["m"] = at.mu * state.get("m", 0) + (1 - at.mu) * g
+    return w - at.eta * (at.mu * state["m"] + (1 - at.mu) * g)
+
+
+def _rmsprop(w: Any, g: Any, state: State, at: SimpleNamespace, t: Any) -> Any:
     state["v"] = at.rho * state.get("v", 0) + (1 - at.rho) * g * g
     return w - at.eta * g / np.sqrt(state["v"] + at.epsilon)
 
 
-def _adam(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
+def _adam(w: Any, g: Any, state: State, at: SimpleNamespace, t: Any) -> Any:
     state["m"] = at.beta_1 * state.get("m", 0) + (1 - at.beta_1) * g
     state["v"] = at.beta_2 * state.get("v", 0) + (1 - at.beta_2) * g * g
     mean, square = state["m"] / (1 - at.beta_1**t), state["v"] / (1 - at.beta_2**t)
@@ -72,6 +93,30 @@ def _with_l2(formula: Formula) -> Formula:
     return lambda w, g, state, at, t: formula(w, g + at.l2 * w, state, at, t)
 
 
+Invariant = Callable[[State, SimpleNamespace], dict[str, Any]]
+"""From the formula's state to what the optimizer then holds, under the optimizer's names."""
+
+
+def _no_state(state: State, at: SimpleNamespace) -> dict[str, Any]:
+    return {}
+
+
+def _velocity(state: State, at: SimpleNamespace) -> dict[str, Any]:
+    return {"velocity": state["v"]}
+
+
+def _velocity_of_mean(state: State, at: SimpleNamespace) -> dict[str, Any]:
+    return {"velocity": -at.eta * state["m"]}
+
+
+def _mean_square(state: State, at: SimpleNamespace) -> dict[str, Any]:
+    return {"mean_square": state["v"]}
+
+
+def _sums_of_means(state: State, at: SimpleNamespace) -> dict[str, Any]:
+    return {"gradient_sum": state["m"] / (1 - at.beta_1), "square_sum": state["v"] / (1 - at.beta_2)}
+
+
 @dataclass(frozen=True)
 class Update:
     """A rule of an optimizer: how to make the optimizer that follows it, and the formula."""
@@ -80,23 +125,63 @@ class Update:
     """The rule's name: class, or class and option."""
     make: Callable[[], Optimizer]
     formula: Formula
+    holds: Invariant = _no_state
+    """What stands in the optimizer's state between steps."""
 
 
 UPDATES: tuple[Update, ...] = (
     Update("SGD", lambda: SGD(0.1), _plain),
-    Update("SGD.momentum", lambda: SGD(0.1, momentum=0.5), _momentum),
-    Update("SGD.nesterov", lambda: SGD(0.1, momentum=0.5, nesterov=True), _nesterov),
-    Update("SGD.moving_average", lambda: SGD(0.1, momentum=0.5, moving_average=True), _moving_average),
+    Update("SGD.momentum", lambda: SGD(0.1, momentum=0.5), _momentum, _velocity),
+    Update("SGD.nesterov", lambda: SGD(0.1, momentum=0.5, nesterov=True), _nesterov, _velocity),
+    Update(
+        "SGD.moving_average", lambda: SGD(0.1, momentum=0.5, moving_average=True), _moving_average, _velocity_of_mean
+    ),
     Update("SGD.weight_decay", lambda: SGD(0.1, weight_decay=0.25), _with_weight_decay(_plain)),
     Update("SGD.l2", lambda: SGD(0.1, l2=0.25), _with_l2(_plain)),
-    Update("RMSprop", lambda: RMSprop(0.1), _rmsprop),
-    Update("RMSprop.weight_decay", lambda: RMSprop(0.1, weight_decay=0.25), _with_weight_decay(_rmsprop)),
-    Update("RMSprop.l2", lambda: RMSprop(0.1, l2=0.25), _with_l2(_rmsprop)),
-    Update("Adam", lambda: Adam(0.1), _adam),
-    Update("Adam.weight_decay", lambda: Adam(0.1, weight_decay=0.25), _with_weight_decay(_adam)),
-    Update("Adam.l2", lambda: Adam(0.1, l2=0.25), _with_l2(_adam)),
+    Update("RMSprop", lambda: RMSprop(0.1), _rmsprop, _mean_square),
+    Update("RMSprop.weight_decay", lambda: RMSprop(0.1, weight_decay=0.25), _with_weight_decay(_rmsprop), _mean_square),
+    Update("RMSprop.l2", lambda: RMSprop(0.1, l2=0.25), _with_l2(_rmsprop), _mean_square),
+    Update("Adam", lambda: Adam(0.1), _adam, _sums_of_means),
+    Update("Adam.weight_decay", lambda: Adam(0.1, weight_decay=0.25), _with_weight_decay(_adam), _sums_of_means),
+    Update("Adam.l2", lambda: Adam(0.1, l2=0.25), _with_l2(_adam), _sums_of_means),
 )
 """One update for each optimizer, and for each option that it leaves off by default."""
+
+
+def _combinations() -> Iterator[Update]:
+    """Yield every combination of options that can be made."""
+    momenta = {
+        "": ({}, _plain, _no_state),
+        "momentum": ({"momentum": 0.5}, _momentum, _velocity),
+        "nesterov": ({"momentum": 0.5, "nesterov": True}, _nesterov, _velocity),
+        "moving_average": ({"momentum": 0.5, "moving_average": True}, _moving_average, _velocity_of_mean),
+        "nesterov, moving_average": (
+            {"momentum": 0.5, "nesterov": True, "moving_average": True},
+            _nesterov_moving_average,
+            _velocity_of_mean,
+        ),
+    }
+    betas = {
+        name: (options, _adam, _sums_of_means)
+        for name, options in (("", {}), ("beta_1=0", {"beta_1": 0.0}), ("beta_2=0", {"beta_2": 0.0}))
+    }
+    penalties = {
+        "": ({}, lambda formula: formula),
+        "weight_decay": ({"weight_decay": 0.25}, _with_weight_decay),
+        "l2": ({"l2": 0.25}, _with_l2),
+        "weight_decay, l2": ({"weight_decay": 0.25, "l2": 0.25}, lambda each: _with_l2(_with_weight_decay(each))),
+    }
+    rhos = {name: (options, _rmsprop, _mean_square) for name, options in (("", {}), ("rho=0", {"rho": 0.0}))}
+    for owner, rules in ((SGD, momenta), (Adam, betas), (RMSprop, rhos)):
+        for rule, (options, formula, holds) in rules.items():
+            for penalty, (more, wrapped) in penalties.items():
+                name = ", ".join(filter(None, (rule, penalty)))
+                make = partial(owner, 0.1, **options, **more)
+                yield Update(f"{owner.__name__}({name})", make, wrapped(formula), holds)
+
+
+COMBINATIONS: tuple[Update, ...] = tuple(_combinations())
+"""Every optimizer with every combination of its options."""
 
 GREEK = {"momentum": "mu", "weight_decay": "lambda", "l2": "lambda"}
 
@@ -112,9 +197,11 @@ def symbolic_numbers(optimizer: Optimizer) -> SimpleNamespace:
     Returns the symbols under the names that the formulas use.
     """
     eta = sp.Symbol("eta", positive=True)
+    both = bool(optimizer.weight_decay and optimizer.l2)
     for name, value in vars(optimizer).items():
         if isinstance(value, float) and value:
-            setattr(optimizer, name, sp.Symbol(GREEK.get(name, name), positive=True))
+            letter = GREEK.get(name, name) + "_2" * (both and name == "l2")
+            setattr(optimizer, name, sp.Symbol(letter, positive=True))
     optimizer.learning_rate = lambda progress: eta
     return numbers(optimizer, eta)
 
@@ -127,42 +214,151 @@ def follow(update: Update, w: Any, gradients: Callable[[Any], Any], at: SimpleNa
         yield w
 
 
-def prove_update(update: Update, steps: int = 2, size: int = 2) -> Proof:
-    """Run an optimizer's unchanged ``step`` on symbols, and compare with the formula after each step.
+def prove_update(update: Update, size: int = 2) -> Proof:
+    """Prove that an optimizer's unchanged ``step`` is the formula, at every step.
+
+    By induction: the first step of a new optimizer; and one step from a state of free symbols, at a number ``t`` of the
+    step that is a symbol too. If before the step the optimizer holds what belongs to the formula's state, then after it
+    the parameters are the formula's and it holds what belongs to the formula's new state. Where the code asks about
+    ``t``, as it does for the flush of tiny numbers, each way that it can go is looked at. The gradients must be left as
+    they are, and nothing may be kept that changes when the caller overwrites them.
 
     Parameters
     ----------
     update
-        One of :data:`UPDATES`.
-    steps
-        Number of steps; each has a gradient of its own, of free symbols.
+        One of :data:`UPDATES` or :data:`COMBINATIONS`.
     size
         Number of parameters.
 
     Returns
     -------
     Proof
-        An entry for each parameter after each step. Call :meth:`Proof.check` to raise an error if it does not hold.
+        Entries for each parameter and each number of the state. Call :meth:`Proof.check` to raise an error if it does
+        not hold.
+
+    Raises
+    ------
+    NotUnderstood
+        If the code uses a function that has no counterpart on symbols, or asks for the truth of a comparison other than
+        about the number of the step.
     """
     start = time.perf_counter()
-    optimizer = update.make()
-    proof = Proof(f"the step is the formula ({steps} steps):\n  {update.of}")
-    at = symbolic_numbers(optimizer)
-    gradients = [symbols(f"g^{{({t})}}", (size,)) for t in range(1, steps + 1)]
-    w = symbols("w", (size,))
-    given = iter(gradients)
-    expected = follow(update, w.copy(), lambda _: next(given), at, steps)
-    for t, (gradient, values) in enumerate(zip(gradients, expected, strict=True), 1):
-        optimizer.step(w, gradient)
-        for place, (written, formula) in enumerate(zip(w, values, strict=True)):
-            pair = (_with_reduced_roots(sp.sympify(each)) for each in (written, formula))
-            proof.entries.append(compare(f"w^{{({t})}}_{{{place}}}", *pair))
+    proof = Proof(f"each step is the formula, by induction ({size} parameters):\n  {update.of}")
+    proof.entries = compare_steps(update, _Vectors(size))
     proof.seconds = time.perf_counter() - start
     return proof
 
 
+class _Vectors:
+    """Vectors of so many symbols."""
+
+    def __init__(self, size: int):
+        self.shape = (size,)
+
+    def symbols(self, name: str, **assumptions: bool) -> SymbolicArray:
+        """Return free symbols, for the formula."""
+        array = symbols(name, self.shape)
+        if assumptions:
+            array[...] = [sp.Symbol(each.name, real=True, **assumptions) for each in array]
+        return array
+
+    def given(self, formulas: np.ndarray) -> SymbolicArray:
+        """Return the same for the code."""
+        return values(formulas)
+
+    def read(self, array: np.ndarray) -> np.ndarray:
+        """Return what the code made of it."""
+        if array.shape != self.shape:
+            raise ValueError(f"a vector of the shape {array.shape} in place of {self.shape}")
+        return expressions(array)
+
+    def overwrite(self, array: np.ndarray) -> None:
+        """Put other symbols in the place of all entries."""
+        array[...] = values(symbols("overwritten", self.shape))
+
+
+def compare_steps(update: Update, vectors: Any) -> list[Entry]:
+    """Return the entries of :func:`prove_update`; ``vectors`` makes the arrays, of a fixed or of a symbolic length."""
+    return [
+        entry
+        for first in (True, False)
+        for given, (made, expected) in every_path(partial(_step, update, vectors, first))
+        for entry in _entries(made, expected, given)
+    ]
+
+
+def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the optimizer and the formula make of one step: arrays by name."""
+    optimizer = update.make()
+    at = symbolic_numbers(optimizer)
+    for name, value in vars(optimizer).items():
+        if isinstance(value, sp.Expr):
+            setattr(optimizer, name, Value(value))
+    progress, elsewhere = sp.symbols("progress rate_elsewhere", positive=True)
+    optimizer.learning_rate = lambda asked: Value(at.eta if exact(asked) == progress else elsewhere)
+    w, g = vectors.symbols("w"), vectors.symbols("g")
+    t = sp.Integer(1) if first else sp.Symbol("t", integer=True, positive=True)
+    state: State = {}
+    if not first:
+        for name in _state_names(update):
+            square = name == "v" and isinstance(optimizer, Adam | RMSprop)  # a mean of squares
+            state[name] = vectors.symbols(name, **({"nonnegative": True} if square else {}))
+        optimizer.state = {name: vectors.given(part) for name, part in update.holds(state, at).items()}
+        optimizer.steps = Value(t - 1)
+    flushes = bool(Value(t) % FLUSH_EVERY == 0)
+    given, mine = vectors.given(g), vectors.given(w)
+    optimizer.step(mine, given, Value(progress))
+    if not np.array_equal(vectors.read(given), np.asarray(g)):
+        raise NotUnderstood("a step changes the gradients of its caller")
+    vectors.overwrite(given)
+    made = {"w": vectors.read(mine), "t": [exact(optimizer.steps)]}
+    made |= {f"state {name}": vectors.read(part) for name, part in optimizer.state.items()}
+    expected = {"w": update.formula(w, g, state, at, t), "t": [t]}
+    for name, part in update.holds(state, at).items():
+        flushed = flushes and name in optimizer.velocities
+        expected[f"state {name}"] = [_flushed(each) for each in part] if flushed else part
+    return made, expected
+
+
+def _state_names(update: Update) -> list[str]:
+    """Return what the formula's state is called, from its first step."""
+    state: State = {}
+    update.formula(symbols("w", (1,)), symbols("g", (1,)), state, symbolic_numbers(update.make()), sp.Integer(1))
+    return list(state)
+
+
+def _flushed(value: sp.Expr) -> sp.Expr:
+    return value * (1 - Above(FLUSH_BELOW - sp.Max(value, -value)))
+
+
+def _entries(made: dict[str, Any], expected: dict[str, Any], given: Mapping[sp.Expr, bool]) -> Iterator[Entry]:
+    """Yield an entry for each number."""
+    where = ", ".join(f"{truth} = {int(answer)}" for truth, answer in given.items())
+    if made.keys() != expected.keys():
+        held, known = (sp.Symbol(", ".join(sorted(each))) for each in (made, expected))
+        yield Entry("what the state holds", held, known, False)
+    for name, part in made.items():
+        for place, pair in enumerate(zip(part, expected.get(name, part), strict=True)):
+            written, formula = (_with_reduced_roots(sp.sympify(each)) for each in pair)
+            label = f"{name}_{{{place}}}" + (f" where {where}" if where else "")
+            yield compare(label, written, formula, given)
+
+
 def _with_reduced_roots(expression: sp.Expr) -> sp.Expr:
-    """Return the expression with each radicand in factors, a fraction in lowest terms: one root is written one way."""
+    """Return the expression with each radicand in factors, a fraction in lowest terms: one root is written one way.
+
+    For each rate β of decay, ``1 - β`` and ``1 - βᵗ`` become positive unknowns, which they are; that they belong
+    together is forgotten.
+    """
+    unknown: dict[sp.Expr, sp.Expr] = {}
+    for base in sorted((each for each in expression.free_symbols if each.name.startswith("beta")), key=str):
+        rest = sp.Symbol(f"1-{base}", positive=True)
+        for power in expression.atoms(sp.Pow):
+            if power.base == base and not power.exp.is_number:
+                unknown[power] = 1 - sp.Symbol(f"1-{power}", positive=True)
+        unknown[base] = 1 - rest
+    powers = {each: unknown[each] for each in unknown if each.is_Pow}
+    expression = expression.xreplace(powers).xreplace({each: unknown[each] for each in unknown if not each.is_Pow})
 
     def is_root(node: sp.Expr) -> bool:
         return node.is_Pow and node.exp == sp.S.Half
