@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib import import_module
 from json import dumps
-from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from mnistlab.experiments.packed import pack_indices, right_rows
 from mnistlab.experiments.projects import PROJECTS
 from mnistlab.experiments.published import PublishedAccuracy
 from mnistlab.experiments.source import Source
+from mnistlab.experiments.stopwatch import Stopwatch
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.network import Network
@@ -286,7 +286,7 @@ def train(run: DenseRun) -> tuple[Any, pd.DataFrame]:
     model = MODELS[run.project]
     images, epochs = images_of(model), run.epochs or model.epochs
     network, attempt = (_in_keras if run.library == "keras" else _in_mnistlab)(model, run.seed)
-    watch = _Watch(lambda: attempt(*images.watched))
+    watch = _Epochs(lambda: attempt(*images.watched))
     if run.library == "keras":
         # Keras takes the time of validation as part of an epoch, so it validates in a callback here, as mnistlab does.
         callback = import_keras().callbacks.LambdaCallback(
@@ -337,20 +337,18 @@ def _framework(library: str) -> str:
     return f"Keras {keras.__version__}, {below.__name__} {below.__version__}"
 
 
-class _Watch:
+class _Epochs:
     """Takes the time of epochs, and tries the network after each, with the clock stopped."""
 
     def __init__(self, attempt: Callable[[], tuple[float, float]]):
-        self.attempt, self.rows = attempt, []
-
-    def start(self) -> None:
-        self.clock, self.processor = perf_counter(), process_time()
+        self.attempt, self.rows, self.watch = attempt, [], Stopwatch()
+        self.start = self.watch.start
 
     def stop(self, loss: float) -> None:
+        self.watch.stop()
         row = {"epoch": len(self.rows) + 1, "loss": loss}
-        times = {"seconds": perf_counter() - self.clock, "cpu_seconds": process_time() - self.processor}
         row["watched_loss"], row["watched_accuracy"] = self.attempt()
-        self.rows.append(row | times)
+        self.rows.append(row | dict(zip(("seconds", "cpu_seconds"), self.watch.taken, strict=True)))
         self.start()
 
 

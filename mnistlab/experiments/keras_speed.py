@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -16,6 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mnistlab.checks import check_positive
+from mnistlab.experiments.stopwatch import Stopwatch
 from mnistlab.experiments.style import COLOURS, plain_log
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
@@ -46,7 +46,7 @@ class Cost(NamedTuple):
 def in_mnistlab(x: np.ndarray, t: np.ndarray, batch_size: int) -> Trainer:
     """Return what trains 784-300-10 by mnistlab, from the call of ``fit`` to the end of the epoch."""
     network = Network(multilayer_perceptron(SIZES, initializer=Glorot()))
-    watch = _Watch()
+    watch = Stopwatch()
 
     def train() -> tuple[float, float]:
         watch.start()
@@ -92,7 +92,7 @@ def in_keras(
         jit_compile=jit_compile,
         steps_per_execution=steps_per_execution,
     )
-    watch = _Watch()
+    watch = Stopwatch()
     callback = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: watch.start(), on_epoch_end=lambda epoch, logs: watch.stop()
     )
@@ -254,11 +254,3 @@ def draw_speed(summary: pd.DataFrame, costs: Mapping[str, Cost]) -> Figure:
 
 def _load() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else float("nan")
-
-
-class _Watch:
-    def start(self) -> None:
-        self.clock, self.processor = perf_counter(), process_time()
-
-    def stop(self) -> None:
-        self.taken = perf_counter() - self.clock, process_time() - self.processor
