@@ -3,6 +3,10 @@
 uvicorn takes any number of connections and waits for ever for the rest of a request; and to what is no HTTP it answers
 in plain text. The limits of :mod:`mnistlab.app.uploads` begin after the last header, so that a client who sends its
 headers byte by byte, or nothing, would never meet them.
+
+uvicorn's own limits do not do this: ``timeout_keep_alive`` runs only between two requests, ``limit_concurrency``
+answers in plain text and lets connections stay, and nothing bounds how long headers or a body may take. So the class
+below is made from uvicorn's, of which it uses what is not documented. A test fails when one of those names moves.
 """
 
 from __future__ import annotations

@@ -1,16 +1,19 @@
 """Uploaded files, read into memory and nowhere else.
 
-Starlette's own form parser moves what is larger than 1 MB into a temporary file, and reads a whole request before a
-size can be checked. Here the stream goes through a parser that counts as it reads.
+Starlette's form parser does the parsing. What it lacks is added here: a bound on a request's bytes that is kept while
+they arrive, and on the time that they take; files that never reach a disk, which it would write from 1 MB on; and the
+difference between a form that has ended and one that was cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from mnistlab.app.limits import Limits
@@ -18,7 +21,7 @@ from mnistlab.app.problems import Problem
 
 __all__ = ["read_files"]
 
-HEADER_BYTES = 8192
+TEXT_BYTES = 8192
 OTHER_PARTS = 8
 DISCARDED = 64 << 20
 """How much of a request that was refused is still taken, so that its sender gets to read the answer."""
@@ -42,20 +45,25 @@ async def read_files(request: Request, field: str, most: int, limits: Limits) ->
     ------
     Problem
         400 if the form is malformed, 408 if it takes too long, 413 if it is too large, 415 if it is no multipart form,
-        422 if it has no file in that field, or too many.
+        422 if it has no file in that field, or too many parts.
     """
-    body = _Body(request)
+    body = _Body(request, limits.request_bytes if most > 1 else limits.file_bytes + OTHER_PARTS * TEXT_BYTES)
     try:
-        form = _Form(request.headers.get("content-type", ""), field, most, limits)
+        headers = _form_headers(request, field)
         declared = request.headers.get("content-length", "0")
         if not declared.isascii() or not declared.isdigit():
             raise Problem(400, "The header Content-Length must be a number.")
-        if int(declared) > form.most_bytes:
-            raise form.too_large()
+        if int(declared) > body.most:
+            raise body.too_large()
         async with asyncio.timeout(limits.sending_seconds):
-            while not body.ended:
-                form.write(await body.chunk())
-        return form.files()
+            files = await _parse(headers, body, field, most)
+        if not files:
+            raise Problem(422, f"The form has no file in its field '{field}'.")
+        if len(files) > most:
+            raise Problem(422, f"Send {'one file' if most == 1 else f'up to {most} files'} at a time.")
+        if max(map(len, files)) > limits.file_bytes:
+            raise Problem(413, f"A file is too large: at most {limits.file_bytes / 2**20:.3g} MiB are read.")
+        return files
     except TimeoutError:
         raise Problem(408, f"The request took more than {limits.sending_seconds:g} seconds to arrive.") from None
     except Problem:
@@ -67,10 +75,10 @@ async def read_files(request: Request, field: str, most: int, limits: Limits) ->
 
 
 class _Body:
-    """The bytes of a request as they arrive, and whether they have all arrived."""
+    """The bytes of a request as they arrive, how many there may be, and whether they have all arrived."""
 
-    def __init__(self, request: Request):
-        self.receive, self.ended, self.size = request.receive, False, 0
+    def __init__(self, request: Request, most: int):
+        self.receive, self.most, self.ended, self.size = request.receive, most, False, 0
 
     async def chunk(self) -> bytes:
         """Return the next bytes; nothing if the client has gone."""
@@ -80,88 +88,60 @@ class _Body:
         self.size += len(data)
         return data
 
-
-class _Form:
-    """A parser of one multipart form that keeps the files of one field."""
-
-    def __init__(self, content_type: str, field: str, most: int, limits: Limits):
-        kind, options = parse_options_header(content_type.encode("latin-1", "replace"))
-        if kind != b"multipart/form-data":
-            raise Problem(415, f"Send a form with a file in its field '{field}' (multipart/form-data).")
-        boundary = options.get(b"boundary", b"")
-        if not 0 < len(boundary) <= 200:
-            raise Problem(400, "The form has no usable boundary in its header Content-Type.")
-        self.field, self.most, self.limits = field, most, limits
-        self.most_bytes = limits.request_bytes if most > 1 else limits.file_bytes + OTHER_PARTS * HEADER_BYTES
-        self.parts = self.size = 0
-        self.kept: list[bytearray] = []
-        self.ended = False
-        self.parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._part_begins,
-                "on_header_field": lambda data, start, end: self._add(self.name, data[start:end]),
-                "on_header_value": lambda data, start, end: self._add(self.value, data[start:end]),
-                "on_header_end": self._header_ends,
-                "on_headers_finished": self._headers_finished,
-                "on_part_data": self._part_data,
-                "on_end": self._end,
-            },
-        )
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield all bytes, if they are not too many."""
+        while not self.ended:
+            data = await self.chunk()
+            if self.size > self.most:
+                raise self.too_large()
+            yield data
 
     def too_large(self) -> Problem:
         """Return the answer to a request with too many bytes."""
-        return Problem(413, f"The request is too large: at most {self.most_bytes / 2**20:.3g} MiB are read.")
+        return Problem(413, f"The request is too large: at most {self.most / 2**20:.3g} MiB are read.")
 
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        self.size += len(chunk)
-        if self.size > self.most_bytes:
-            raise self.too_large()
-        try:
-            self.parser.write(chunk)
-        except FormParserError:
+
+def _form_headers(request: Request, field: str) -> Headers:
+    """Return the one header that a parser needs."""
+    content_type = request.headers.get("content-type", "")
+    kind, options = parse_options_header(content_type.encode("latin-1", "replace"))
+    if kind != b"multipart/form-data":
+        raise Problem(415, f"Send a form with a file in its field '{field}' (multipart/form-data).")
+    if not 0 < len(options.get(b"boundary", b"")) <= 200:
+        raise Problem(400, "The form has no usable boundary in its header Content-Type.")
+    return Headers({"content-type": content_type})
+
+
+async def _parse(headers: Headers, body: _Body, field: str, most: int) -> list[bytes]:
+    """Return the files of a form's field; what the parser says is told in words of ours."""
+    parser = _Parser(
+        headers,
+        body.chunks(),
+        max_files=most + OTHER_PARTS,
+        max_fields=OTHER_PARTS,
+        max_part_size=TEXT_BYTES,
+    )
+    parser.spool_max_size = 2 * body.most  # no file ever becomes as large, so that none is moved to a disk
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if isinstance(error.__cause__, ValueError):
             raise Problem(400, "The form is malformed: its parts and boundaries do not fit.") from None
+        raise Problem(422, f"Send only files, up to {most}, in the form's field '{field}': {error.message}") from None
+    except ValueError:  # bytes that are none of the text that they claim to be
+        raise Problem(400, "The form is malformed: its parts and boundaries do not fit.") from None
+    # The file's name is never used: only whether there is one, which tells a file from a text.
+    files = [await part.read() for part in form.getlist(field) if isinstance(part, UploadFile)]
+    await form.close()
+    if body.size and not parser.has_ended:
+        raise Problem(400, "The form is cut off: its last boundary is missing.")
+    return files
 
-    def files(self) -> list[bytes]:
-        """Return the files, after the last byte."""
-        if not self.kept:
-            raise Problem(422, f"The form has no file in its field '{self.field}'.")
-        if not self.ended:
-            raise Problem(400, "The form is cut off: its last boundary is missing.")
-        return [bytes(data) for data in self.kept]
 
-    def _part_begins(self) -> None:
-        self.parts += 1
-        if self.parts > self.most + OTHER_PARTS:
-            raise Problem(422, f"The form has too many parts: send up to {self.most} and nothing else.")
-        self.name, self.value, self.disposition = bytearray(), bytearray(), b""
-        self.part: bytearray | None = None
+class _Parser(MultiPartParser):
+    """Starlette's parser, which knows at the end whether it has seen the last boundary."""
 
-    def _add(self, text: bytearray, data: bytes) -> None:
-        text += data
-        if len(text) > HEADER_BYTES:
-            raise Problem(400, "A part of the form has a header that is too long.")
+    has_ended = False
 
-    def _header_ends(self) -> None:
-        if bytes(self.name).lower() == b"content-disposition":
-            self.disposition = bytes(self.value)
-        self.name, self.value = bytearray(), bytearray()
-
-    def _headers_finished(self) -> None:
-        _, options = parse_options_header(self.disposition)
-        # The file's name is never used: only whether there is one, which tells a file from a text.
-        if options.get(b"name") == self.field.encode() and b"filename" in options:
-            if len(self.kept) == self.most:
-                raise Problem(422, f"Send {'one file' if self.most == 1 else f'up to {self.most} files'} at a time.")
-            self.part = bytearray()
-            self.kept.append(self.part)
-
-    def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self.part is not None:
-            self.part += data[start:end]
-            if len(self.part) > self.limits.file_bytes:
-                raise Problem(413, f"A file is too large: at most {self.limits.file_bytes / 2**20:.3g} MiB are read.")
-
-    def _end(self) -> None:
-        self.ended = True
+    def on_end(self) -> None:
+        self.has_ended = True

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
+import inspect
 import json
 import logging
 import socket
 import threading
 from dataclasses import replace
 
+import h11
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
 from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from mnistlab.app.connections import connections
 from mnistlab.app.limits import Limits
@@ -162,3 +166,25 @@ def test_what_is_no_http_is_told_so(short, data, caplog):
     with caplog.at_level(logging.ERROR):
         assert problem(everything(connection)) == 400
     assert not caplog.records
+
+
+def test_what_is_used_of_uvicorn_and_h11_though_it_is_not_documented_is_still_there():
+    """If this fails, mnistlab/app/connections.py must be made anew for the version that has come."""
+    config = uvicorn.Config(application(), log_level="error")
+    config.load()
+    state = uvicorn.server.ServerState()
+    loop = asyncio.new_event_loop()
+    try:
+        protocol = H11Protocol(config, state, {}, loop)
+    finally:
+        loop.close()
+    assert protocol.connections is state.connections and protocol.cycle is None
+    assert protocol.transport is None and protocol.loop is loop
+    connection = protocol.conn
+    assert (connection.our_state, connection.their_state) == (h11.IDLE, h11.IDLE)
+    connection.receive_data(b"GET")
+    assert connection.next_event() is h11.NEED_DATA and connection.trailing_data == (b"GET", False)
+    used = ("connection_made", "connection_lost", "handle_events", "on_response_complete", "send_400_response")
+    assert [name for name in used if not callable(getattr(H11Protocol, name, None))] == []
+    assert "self.send_400_response(" in inspect.getsource(H11Protocol.handle_events)
+    assert "disconnected" in inspect.getsource(RequestResponseCycle.__init__)

@@ -186,6 +186,21 @@ def test_what_is_no_form_is_refused(client):
             400,
         ),
         ("multipart/form-data; boundary=b", b"--b\r\na: b\r\n\r\nx\r\n" * 100, 422),
+        (
+            "multipart/form-data; boundary=b; charset=undefined",
+            b'--b\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\nx\r\n--b--',
+            400,
+        ),
+        (
+            "multipart/form-data; boundary=b; charset=zlib",
+            b'--b\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\nx\r\n--b--',
+            415,
+        ),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\nx',
+            400,
+        ),
     ],
 )
 def test_malformed_forms_are_refused(client, content_type, body, status):
