@@ -157,7 +157,8 @@ def test_each_step_of_each_optimizer_is_its_formula(name):
     """The first one, and any other, at which tiny numbers are flushed or not."""
     groups = updates.prove_update(UPDATES[name]).check().groups()
     assert groups["w"] == 3 * 2 and groups["t"] == 3
-    states = {"SGD": 0 if name in ("SGD", "SGD.weight_decay", "SGD.l2") else 1, "RMSprop": 1, "Adam": 2}[name.split(".")[0]]
+    stateless = name in ("SGD", "SGD.weight_decay", "SGD.l2")
+    states = {"SGD": 0 if stateless else 1, "RMSprop": 1, "Adam": 2}[name.split(".")[0]]
     assert [group for group in groups if group.startswith("state")] == list(groups)[2:] and len(groups) == 2 + states
 
 
