@@ -25,7 +25,7 @@ from mnistlab.network import Network
 from mnistlab.optimizers import SGD, Adam, Optimizer
 from mnistlab.training import TrainingDiverged, evaluate, fit
 
-__all__ = ["PROJECTS", "Data", "Project", "ProjectRun", "spline_deskew", "train_project"]
+__all__ = ["AUTHORS_SEED", "PROJECTS", "Data", "Project", "ProjectRun", "spline_deskew", "train_project"]
 
 
 @dataclass(frozen=True)
@@ -205,6 +205,37 @@ def _full_batch_network(seed: int) -> Network:
     return Network([Dense(784, 128, initializer=small), ReLU(), Dense(128, 10, initializer=small)], seed=seed)
 
 
+AUTHORS_SEED = 42
+"""Project 1's author draws from NumPy's old generator with it, and so draws the same weights everywhere."""
+
+
+class _ShiftedLogarithm(SoftmaxCrossEntropy):
+    """The loss that project 1 prints, -Σ t log(p + 1e-8) / N, with the gradient p - t that it descends by."""
+
+    def forward(self, logits: np.ndarray, targets: np.ndarray) -> np.floating:
+        super().forward(logits, targets)
+        return -np.sum(targets * np.log(self.p + 1e-8)) / len(logits)
+
+
+def _in_float64(seed: int) -> Data:
+    """In MNIST's order for the author's seed; any other shuffles the one batch, which changes nothing but rounding."""
+    data = _mnist(np.float64)
+    if seed == AUTHORS_SEED:
+        return data
+    order = np.random.default_rng(seed).permutation(len(data.x_train))
+    return Data(data.x_train[order], data.t_train[order], data.x_test, data.t_test)
+
+
+def _authors_weights(seed: int) -> Network:
+    """Weights as the author draws them, whatever the seed, (outputs, inputs) and the first layer first."""
+    network = Network([Dense(784, 128), ReLU(), Dense(128, 10)], dtype=np.float64)
+    draws = np.random.RandomState(AUTHORS_SEED)
+    for layer in (network.layers[0], network.layers[2]):
+        layer.W[...] = 0.01 * draws.randn(layer.outputs, layer.inputs).T
+        layer.b[...] = 0
+    return network
+
+
 # Project 2: 5kadi/network-school-project
 
 
@@ -364,6 +395,15 @@ PROJECTS: dict[str, Project] = {
         learning_rate=0.1,
         batch_size=256,
         epochs=20,
+    ),
+    "1s": Project(
+        "784-128-10, whole training set in each step, float64, from its author's seed",
+        *(_in_float64, _authors_weights, _ShiftedLogarithm, _sgd),
+        learning_rate=0.7,
+        batch_size=0,
+        epochs=1000,
+        shuffle=False,
+        evaluate_every=100,
     ),
 }
 """The five projects' networks that are not Keras, by their number in the report; the third project has two."""
