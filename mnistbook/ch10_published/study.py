@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnistbook.projects.networks import AUTHORS_SEED, ProjectRun, train_project
+from mnistbook.projects.networks import AUTHORS_SEED, train_project
+from mnistbook.projects.registry import ProjectRun
 from mnistbook.results import write
 from mnistlab.sweeps.runner import sweep
 

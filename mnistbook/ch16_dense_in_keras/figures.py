@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mnistbook.kit.figures import bands, show_digit
 from mnistbook.kit.style import COLOURS, plain_log
-from mnistbook.projects.keras_dense import LIBRARIES, MODELS, PUBLISHED_VALIDATION
+from mnistbook.projects.published import KERAS_EPOCHS
+from mnistbook.projects.registry import DENSE, LIBRARIES
 
 __all__ = ["NAMES", "draw_curves", "draw_two_predictions"]
 
@@ -29,7 +30,7 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
         One row an epoch of the study ``keras_dense``, with ``project``, ``library``, ``seed``, ``epoch``, ``loss`` and
         ``watched_accuracy``.
     """
-    projects = [name for name in MODELS if name in set(curves["project"])]
+    projects = [name for name in DENSE if name in set(curves["project"])]
     figure, panels = plt.subplots(2, len(projects), figsize=(7, 4.6), sharex="col", squeeze=False)
     for (upper, lower), project in zip(panels.T, projects, strict=True):
         for library, colour in zip(LIBRARIES, COLOURS, strict=False):
@@ -38,10 +39,11 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
                 table = scale * rows.pivot(index="epoch", columns="seed", values=column)
                 if not table.empty:
                     bands(axes, table.index, table.to_numpy().T, NAMES[library], colour=colour)
-        if project in PUBLISHED_VALIDATION:
-            values = 100 * np.array(PUBLISHED_VALIDATION[project])
-            epochs = np.arange(1, len(values) + 1)
-            lower.plot(epochs, values, "o", color="black", markersize=4, fillstyle="none", label="published")
+        if project in KERAS_EPOCHS:
+            theirs = KERAS_EPOCHS[project]
+            style = {"color": "black", "markersize": 4, "fillstyle": "none", "label": "published"}
+            upper.plot(theirs.index, theirs["loss"], "o", **style)
+            lower.plot(theirs.index, 100 * theirs["validation_accuracy"], "o", **style)
         upper.set(title=project, yscale="log")
         plain_log(upper.yaxis)
         lower.set(xlabel="epoch")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mnistbook.projects import verdicts
-from mnistbook.projects.published import ACCURACY, PublishedAccuracy
+from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, PublishedNumber
 
 
 def made_up(accuracy):
@@ -41,7 +41,7 @@ def test_a_single_run_has_the_interval_of_the_difference_of_two_shares():
 
 
 def test_the_last_digit_counts_by_half():
-    figure = PublishedAccuracy(97, 1)
+    figure = PublishedNumber(97, 1)
     assert verdicts.reading(figure, 96.1, 96.5) == "yes"
     assert verdicts.reading(figure, 96.1, 96.4) == "no: ours is lower"
     assert verdicts.reading(figure, 97.6, 97.9) == "no: ours is higher"
@@ -51,3 +51,26 @@ def test_a_project_without_a_run_is_named():
     runs = made_up(lambda figure: figure.value)
     with pytest.raises(ValueError, match=r"no run of project 2 with the learning rate 0\.000125"):
         verdicts.accuracy_table(runs[runs["project"] != "2"])
+
+
+def test_a_further_run_has_no_more_than_all_right():
+    assert verdicts.one_more_run([99.0, 99.9])[1] == 100
+    assert verdicts.one_more_run([80.0]) == pytest.approx(verdicts.difference_interval(80))
+
+
+def test_the_overview_has_each_published_accuracy_and_of_dense_models_what_keras_reached():
+    keras = pd.DataFrame(
+        [
+            {"project": project, "library": library, figure.measured: share}
+            for project, figure in KERAS_ACCURACY.items()
+            for library, share in (("keras", 0.98), ("keras", 0.99), ("mnistlab", 0.5))
+        ]
+    )
+    dense = keras["project"].isin(["1k", "3c", "5k"])
+    convolution = keras[~dense & (keras["library"] == "keras")].drop(columns="library")
+    table = verdicts.accuracy_overview(made_up(lambda figure: figure.value), keras[dense], convolution)
+    assert len(table) == len(ACCURACY) + len(KERAS_ACCURACY)
+    assert table["network"].tolist()[:4] == ["1, rate 0.01", "1, rate 0.7", "1, rate 1.5", "2"]
+    last = table.set_index("network").loc[["1k", "5c"]]
+    assert last["ours"].tolist() == pytest.approx([98.5, 98.5]) and set(last["runs"]) == {2}
+    assert table.set_index("network").loc["3d", "published"] == 99.40
