@@ -50,15 +50,15 @@ def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def accuracy_overview(runs: pd.DataFrame, dense: pd.DataFrame, convolution: pd.DataFrame) -> pd.DataFrame:
+def accuracy_overview(runs: pd.DataFrame, in_keras: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each published accuracy, Keras models included: theirs, ours, where a further run would fall.
 
     Parameters
     ----------
     runs
         As for :func:`accuracy_table`.
-    dense, convolution
-        One row a run of the studies ``keras_dense``, of which Keras's own runs count, and ``convolution``.
+    in_keras
+        One row a run of the Keras models, trained by Keras.
 
     Returns
     -------
@@ -70,7 +70,6 @@ def accuracy_overview(runs: pd.DataFrame, dense: pd.DataFrame, convolution: pd.D
     values = [published.value for published in ACCURACY.values()]
     columns = {"ours": table["ours, %"], "from": table["from"], "to": table["to"], "runs": table["runs"]}
     rows = [pd.DataFrame({"network": names, "published": values} | columns)]
-    in_keras = pd.concat([dense[dense["library"] == "keras"], convolution])
     for project, published in KERAS_ACCURACY.items():
         ours = 100 * in_keras.loc[in_keras["project"] == project, published.measured].to_numpy()
         low, high = one_more_run(ours)
