@@ -29,11 +29,15 @@ def runs() -> list[ProjectRun]:
 FROM_SEED = "published_from_seed"
 """Name of the stored file of project 1 from the weights that its author drew."""
 
+HUNDRED = 101
+"""Epochs after which the loss after 100 steps is known: each is taken before its step."""
+
 
 def runs_from_seed() -> list[ProjectRun]:
-    """Return project 1 with its author's weights, and for the largest rate a twin that only rounds differently."""
-    same = [ProjectRun("1s", AUTHORS_SEED, learning_rate=rate) for rate in (0.7, 1.5, 0.01)]
-    return [*same, ProjectRun("1s", 0, learning_rate=1.5, epochs=200)]
+    """Return project 1 with its author's weights, short and whole, and one run that only rounds differently."""
+    short = [ProjectRun("1s", AUTHORS_SEED, learning_rate=rate, epochs=HUNDRED) for rate in RATES]
+    whole = [ProjectRun("1s", AUTHORS_SEED, learning_rate=rate) for rate in RATES]
+    return [*short, ProjectRun("1s", 0, learning_rate=max(RATES), epochs=HUNDRED), *whole]
 
 
 def run_from_seed(folder: Path, workers: int | None = None) -> None:

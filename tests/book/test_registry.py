@@ -8,7 +8,10 @@ from mnistbook import results
 from mnistbook.ch10_published import study as published_study
 from mnistbook.ch16_dense_in_keras import study as dense_study
 from mnistbook.ch17_convolution import study as convolution_study
-from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, KERAS_EPOCHS, TEST_LOSS
+from mnistbook.projects import keras_dense
+from mnistbook.projects.keras_convolution import fresh_model
+from mnistbook.projects.networks import AUTHORS_SEED
+from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, KERAS_EPOCHS, LAYER_PARAMETERS, TEST_LOSS
 from mnistbook.projects.registry import CONVOLUTIONS, DENSE, FROM_SCRATCH, PROJECTS, ProjectRun
 
 
@@ -22,6 +25,20 @@ from mnistbook.projects.registry import CONVOLUTIONS, DENSE, FROM_SCRATCH, PROJE
 )
 def test_keys_are_those_of_the_stored_rows(name, runs):
     assert set(results.read(name)["key"]) == {run.key for run in runs}
+
+
+def test_stored_runs_from_the_authors_seed_are_those_of_the_study():
+    stored = results.read(published_study.FROM_SEED, extra_text=["project"])
+    assert set(stored["key"]) <= {run.key for run in published_study.runs_from_seed()}
+    assert set(stored.loc[stored["seed"] == AUTHORS_SEED, "rate"]) == set(published_study.RATES)
+
+
+def test_the_published_layers_are_those_of_the_models():
+    models = {"5k": keras_dense.keras_network(PROJECTS["5k"], 0), "5c": fresh_model(ProjectRun("5c"))}
+    for name, model in models.items():
+        ours = [layer.count_params() for layer in model.layers]
+        printed = list(LAYER_PARAMETERS[name].values())
+        assert [count for count in printed if count] == [count for count in ours if count]
 
 
 def test_every_setting_is_part_of_the_key():
