@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 install: $(INSTALLED)  ## make .venv and install everything in it
 
 data: $(INSTALLED)  ## fetch MNIST, unless it is there already
-	@$(RUN) -m mnistlab data
+	@$(RUN) tools/fetch_mnist.py
 
 report: data  ## run the notebooks; build _build/html/index.html and _build/latex/report.pdf
 	@$(RUN) tools/report.py html pdf
@@ -46,8 +46,8 @@ links: $(INSTALLED)  ## follow every link that leads out of the report; needs th
 standalone: data  ## run all notebooks with nothing but the package, from a wheel, in a fresh environment
 	@$(RUN) tools/standalone.py
 
-constraints:  ## write the newest versions that go together to constraints.txt, for every Python found
-	@$(PYTHON) tools/constraints.py
+constraints: $(INSTALLED)  ## write the newest versions that go together to constraints.txt
+	@$(RUN) tools/constraints.py
 
 hooks: $(INSTALLED)  ## let git run the quick checks before each commit
 	@.venv/bin/pre-commit install

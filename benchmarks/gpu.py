@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from mnistbook.ch19_where_the_time_goes.bench import report
-from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, epochs, rows
+from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool, epochs, rows
 from mnistbook.ch19_where_the_time_goes.bench.peers import OURS
 from mnistbook.ch19_where_the_time_goes.bench.store import COLUMNS, versions
 from mnistbook.ch19_where_the_time_goes.bench.training import EPOCH, about
@@ -40,9 +40,9 @@ WORKS = (
 def measure(works: Iterable[Work], repetitions: int) -> list[dict]:
     """Return a row a peer for each work: seconds per epoch of 60,000 images, quartiles, ratio to this library."""
     found = []
-    with closing(Crew()) as crew:
+    with closing(WorkerPool()) as pool:
         for work in works:
-            times = epochs(crew, NAMES, dict.fromkeys(NAMES, work), 1, repetitions)
+            times = epochs(pool, NAMES, dict.fromkeys(NAMES, work), 1, repetitions)
             found += rows(
                 "seconds per epoch", times, EPOCH / work.count, section="GPU", device=work.device, **about(work)
             )

@@ -2,8 +2,8 @@
 
 keras_epochs.py               print a table for each number of threads
 keras_epochs.py --json FILE   write all times to a file as well
-keras_epochs.py --store       write them to results/keras_speed.csv, which the report shows; what is stored there for
-                              other numbers of threads stays
+keras_epochs.py --store       write them to mnistbook/results/keras_speed.csv, which the report shows; what is stored
+                              there for other numbers of threads stays
 
 Each number of threads has a process of its own, since TensorFlow decides when it starts. In it, all candidates take
 turns after one epoch each that is not counted.
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--images", type=int, default=20_000, help="how many are trained on (20000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows here too")
     parser.add_argument("--repetitions", type=int, default=5, help="turns of each candidate (5)")
-    parser.add_argument("--store", action="store_true", help="write results/keras_speed.csv")
+    parser.add_argument("--store", action="store_true", help="write mnistbook/results/keras_speed.csv")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads (1 2)")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

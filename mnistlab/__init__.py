@@ -18,7 +18,7 @@ from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
 from mnistlab.mnist import MNIST, DataError, load_mnist
 from mnistlab.network import Network
-from mnistlab.optimizers import SGD, Adam, Optimizer
+from mnistlab.optimizers import SGD, Adam, Optimizer, RMSprop
 from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.schedules import Constant, Cosine, Step, WarmUp
 from mnistlab.training import EarlyStopping, Evaluation, History, TrainingDiverged, evaluate, fit, train_step
@@ -62,6 +62,7 @@ __all__ = [
     "Network",
     "Normal",
     "Optimizer",
+    "RMSprop",
     "ReLU",
     "Sigmoid",
     "Softmax",

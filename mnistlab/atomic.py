@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-__all__ = ["remove", "remove_stale_parts", "write_atomically"]
+__all__ = ["check_writable", "remove", "remove_stale_parts", "write_atomically"]
 
 STALE_SECONDS = 600
 """Age at which a part-file must belong to a process that was killed: no write here takes that long."""
@@ -37,6 +38,31 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Try now what :func:`write_atomically` will do, before the work whose result it shall keep; nothing stays of it.
+
+    Raises
+    ------
+    OSError
+        If a file could not be written there; the message says so, with the path.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it")
+    part = path.with_name(f".{path.name}.{token_hex(8)}.part")
+    made = [folder for folder in path.parents if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
 
 
 def remove_stale_parts(path: Path) -> list[Path]:

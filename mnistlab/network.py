@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
@@ -10,7 +11,7 @@ import numpy as np
 
 from mnistlab.checks import check_inputs, check_positive
 from mnistlab.devices import array_module, to_host
-from mnistlab.layers import Layer, Softmax
+from mnistlab.layers import Layer, Sigmoid, Softmax, forward_only, write
 
 __all__ = ["Network"]
 
@@ -19,12 +20,14 @@ class Network:
     """Layers in a row.
 
     All parameters live in one contiguous vector and all gradients in another; each layer holds views of its part, so
-    that an optimizer, a file or a gradient check works on a single array.
+    that an optimizer, a file or a gradient check works on a single array. What is assigned to ``parameters``, or to
+    ``W`` of a layer, is written into the vector. Copies and pickles are networks of their own, with the parameters and
+    without gradients or what the layers remember.
 
     Parameters
     ----------
     layers
-        Layers, first to last; sizes must fit.
+        Layers, first to last; sizes must fit. Each belongs to this network from now on.
     seed
         Seed of the initial weights; the same seed gives the same weights.
     dtype
@@ -34,6 +37,8 @@ class Network:
 
     Attributes
     ----------
+    layers
+        A tuple.
     parameters, gradients
         Vectors of shape (P,): ``W`` row by row, then ``b``, layer by layer.
     input_size, output_size
@@ -44,7 +49,8 @@ class Network:
     TypeError
         If an element of ``layers`` is no layer, or ``dtype`` is neither float32 nor float64.
     ValueError
-        If there is no layer with a size, a layer stands in the list twice, sizes do not fit, or ``device`` is unknown.
+        If there is no layer with a size, a layer stands in the list twice or belongs to another network, sizes do not
+        fit, or ``device`` is unknown.
     DeviceError
         If there is no CuPy or no GPU for "cuda".
 
@@ -65,14 +71,46 @@ class Network:
     ):
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"a network is of float32 or float64, not {np.dtype(dtype)}")
-        self.layers = list(layers)
-        self.input_size, self.output_size = _check_layers(self.layers)
-        count = sum(prod(shape) for layer in self.layers for shape in layer.parameter_shapes().values())
+        array_module(device)  # fails, if it does, before the layers belong to the network
+        layers = tuple(layers)
+        self.input_size, self.output_size = _check_layers(layers)
+        streams = np.random.SeedSequence(seed).spawn(len(layers))
+        self.layers = layers
+        count = sum(prod(shape) for layer in layers for shape in layer.parameter_shapes().values())
         self.bind(np.zeros(count, dtype), np.zeros(count, dtype))
-        streams = np.random.SeedSequence(seed).spawn(len(self.layers))
-        for layer, stream in zip(self.layers, streams, strict=True):
+        for layer, stream in zip(layers, streams, strict=True):
             layer.initialize(np.random.default_rng(stream))
+        self._adopt()
         self.to(device)
+
+    def clone(self) -> Network:
+        """Return a network of its own with the same layers and parameters."""
+        return copy.deepcopy(self)
+
+    __copy__ = clone  # a shallow copy would share its layers
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute: the two vectors are written into (ValueError), and the layers stay (AttributeError)."""
+        if name not in vars(self) or name not in ("layers", "parameters", "gradients"):
+            super().__setattr__(name, value)
+        elif name == "layers":
+            raise AttributeError("the layers of a network stay: make a new Network of the layers that it shall have")
+        else:
+            write(getattr(self, name), value, f"the vector of {name}")
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if name != "gradients"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        self._adopt()
+        parameters = self.parameters.copy()  # what another process shares may be read-only
+        self.bind(parameters, np.zeros_like(parameters))
+
+    def _adopt(self) -> None:
+        """Mark the layers as those of this network."""
+        for layer in self.layers:
+            layer.own = frozenset(vars(layer)) - {*layer.bound, "bound", "own"}
 
     def to(self, device: str) -> Network:
         """Move the parameters to "cpu" or "cuda", and return the network; errors as those of the constructor.
@@ -89,14 +127,20 @@ class Network:
 
     def bind(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
         """Put the network on these two vectors, of shape (P,): from now on the layers are views of them."""
-        self.parameters, self.gradients = parameters, gradients
+        vars(self).update(parameters=parameters, gradients=gradients)
         position = 0
         for layer in self.layers:
+            views = {}
             for name, shape in layer.parameter_shapes().items():
                 part = slice(position, position + prod(shape))
-                setattr(layer, name, parameters[part].reshape(shape))
-                setattr(layer, "d" + name, gradients[part].reshape(shape))
+                views |= {name: parameters[part].reshape(shape), "d" + name: gradients[part].reshape(shape)}
                 position = part.stop
+            vars(layer).update(views, bound=frozenset(views))
+
+    def weight_mask(self) -> np.ndarray:
+        """Return a vector like ``parameters``: 1 for weights, 0 for biases, which are what has one dimension."""
+        shapes = [shape for layer in self.layers for shape in layer.parameter_shapes().values()]
+        return self.array(np.repeat([len(s) > 1 for s in shapes], [prod(s) for s in shapes]).astype(self.dtype))
 
     @property
     def dtype(self) -> np.dtype:
@@ -128,7 +172,8 @@ class Network:
     def outputs(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
         """Return the outputs for any number of samples, shape (N, output_size), some at a time.
 
-        ``x`` and the outputs are in the main memory, wherever the network is.
+        ``x`` and the outputs are in the main memory, wherever the network is. The layers remember nothing of it: for a
+        backward pass, call :meth:`forward`.
 
         Raises
         ------
@@ -137,12 +182,29 @@ class Network:
         """
         x = check_inputs(x, self.input_size, self.dtype)
         size = check_positive("batch_size", batch_size)
-        parts = (self.array(x[i : i + size]) for i in range(0, len(x), size))
-        return np.concatenate([to_host(self.forward(part)) for part in parts])
+        parts = []
+        for start in range(0, len(x), size):
+            part = self.array(x[start : start + size])
+            for layer in self.layers:
+                part = forward_only(layer, part)
+            parts.append(to_host(part))
+        return np.concatenate(parts)
 
     def predict(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
-        """Return the most probable class of each sample, shape (N,); errors as :meth:`outputs`."""
-        return self.outputs(x, batch_size).argmax(axis=1)
+        """Return the most probable class of each sample, shape (N,).
+
+        Of a single output after Sigmoid, return whether it is above ½, as 0 or 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`outputs`; and ValueError if there is one output of another kind, which names no class.
+        """
+        if self.output_size > 1:
+            return self.outputs(x, batch_size).argmax(axis=1)
+        if not isinstance(self.layers[-1], Sigmoid):
+            raise ValueError("one output names no class: end the network in Sigmoid(), or look at outputs(x)")
+        return (self.outputs(x, batch_size)[:, 0] > 0.5).astype(np.intp)
 
     def predict_proba(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
         """Return the probability of each class, shape (N, output_size), rows adding to 1.
@@ -153,9 +215,11 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            As :meth:`outputs`; and ValueError if the network ends in an activation other than softmax, whose outputs
-            are no logits.
+            As :meth:`outputs`; and ValueError if the network has one output, or ends in an activation other than
+            softmax, whose outputs are no logits.
         """
+        if self.output_size == 1:
+            raise ValueError("the softmax of one output is always 1: look at outputs(x)")
         last = self.layers[-1]
         if isinstance(last, Softmax):
             return self.outputs(x, batch_size)
@@ -187,11 +251,19 @@ class Network:
         return f"Network([{', '.join(map(repr, self.layers))}], dtype={self.dtype})"
 
 
-def _check_layers(layers: list[Layer]) -> tuple[int, int]:
+def _check_layers(layers: Sequence[Layer]) -> tuple[int, int]:
     for layer in layers:
         if not isinstance(layer, Layer):
             hint = f": write {layer.__name__}(...)" if isinstance(layer, type) else ""
             raise TypeError(f"a network is a list of layers, and {layer!r} is none{hint}")
+        if layer.own is not None:
+            raise ValueError(
+                f"{layer!r} belongs to another network already: make new layers for each network, or copy a whole one "
+                "with network.clone()"
+            )
+        for name in layer.parameter_shapes():
+            if vars(layer).get(name) is not None:
+                raise ValueError(f"{name} of {layer!r} was set before the network that draws it was made: set it later")
     if len({id(layer) for layer in layers}) < len(layers):
         raise ValueError("a layer stands in the list twice: make a new one for each place")
     sized = [layer for layer in layers if layer.outputs is not None]

@@ -12,7 +12,7 @@ import numpy as np
 
 from mnistlab.schedules import Constant, Schedule
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop"]
 
 HALF = Fraction(1, 2)  # as an exponent exact on symbols, where 0.5 is not
 FLUSH_EVERY = 20
@@ -32,6 +32,8 @@ class Optimizer:
     l2
         λ of an L2 penalty ``λ/2 ‖w‖²`` added to the loss: ``g ← g + λ w`` (:eq:`eq-weight-decay`). For plain SGD it is
         the same as weight decay; with momentum or Adam it is not.
+    decay_biases
+        Whether the two act on biases too: on all parameters, or on those with two dimensions or more.
 
     Raises
     ------
@@ -39,14 +41,27 @@ class Optimizer:
         If a number is out of its range.
     """
 
-    def __init__(self, learning_rate: float | Schedule = 0.01, *, weight_decay: float = 0.0, l2: float = 0.0):
+    velocities: frozenset[str] = frozenset()
+    """Names of the state vectors to which gradients come as they are, and which decay where none comes."""
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.01,
+        *,
+        weight_decay: float = 0.0,
+        l2: float = 0.0,
+        decay_biases: bool = True,
+    ):
         self.learning_rate = learning_rate if callable(learning_rate) else Constant(float(learning_rate))
         self.weight_decay = _check_range("weight_decay", weight_decay, upper=math.inf)
         self.l2 = _check_range("l2", l2, upper=math.inf)
+        self.decay_biases = bool(decay_biases)
         self.steps = 0
         self.state: dict[str, np.ndarray] = {}
 
-    def step(self, parameters: np.ndarray, gradients: np.ndarray, progress: float = 0.0) -> None:
+    def step(
+        self, parameters: np.ndarray, gradients: np.ndarray, progress: float = 0.0, decayed: np.ndarray | None = None
+    ) -> None:
         """Move ``parameters`` one step; ``gradients`` is left as it is.
 
         Parameters
@@ -55,19 +70,22 @@ class Optimizer:
             Vectors of one length and dtype; the first is changed in place.
         progress
             Fraction of the training that is done, for the schedule.
+        decayed
+            What :meth:`Network.weight_mask` returns; needed where ``decay_biases`` is off, else not looked at.
         """
-        rate = self.learning_rate(progress)
+        rate, decayed = self.learning_rate(progress), 1 if self.decay_biases else _check_mask(decayed)
         self.steps += 1
         if self.l2:
-            gradients = gradients + self.l2 * parameters
+            gradients = gradients + self.l2 * decayed * parameters
         if self.weight_decay:
-            parameters *= 1 - rate * self.weight_decay
+            parameters *= 1 - rate * self.weight_decay * decayed
         self.update(parameters, gradients, rate)
         if self.steps % FLUSH_EVERY == 0:
             # Where a pixel is always black the gradient is 0 and a velocity decays into subnormal numbers, on which
             # processors are many times slower, and stays there: 0.9 times the smallest of them rounds to itself.
-            for values in self.state.values():
-                values[np.abs(values) < FLUSH_BELOW] = 0
+            for name in self.velocities & self.state.keys():  # squares of gradients count, however small
+                values = self.state[name]
+                values[np.abs(values) < _flush_below(values.dtype)] = 0
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
         """Apply the optimizer's own formula, in place."""
@@ -81,7 +99,8 @@ class Optimizer:
 
     def config(self) -> dict[str, object]:
         """Return what the optimizer was made with; the state is not part of it."""
-        return {name: value for name, value in vars(self).items() if name not in ("steps", "state")}
+        hidden = ("steps", "state", *(["decay_biases"] if self.decay_biases else []))
+        return {name: value for name, value in vars(self).items() if name not in hidden}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
@@ -106,6 +125,8 @@ class SGD(Optimizer):
         If ``momentum`` is not in [0, 1), or an option that needs momentum is given without it.
     """
 
+    velocities = frozenset({"velocity"})
+
     def __init__(
         self,
         learning_rate: float | Schedule = 0.01,
@@ -115,8 +136,9 @@ class SGD(Optimizer):
         moving_average: bool = False,
         weight_decay: float = 0.0,
         l2: float = 0.0,
+        decay_biases: bool = True,
     ):
-        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2)
+        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2, decay_biases=decay_biases)
         self.momentum = _check_range("momentum", momentum)
         if (nesterov or moving_average) and not self.momentum:
             raise ValueError("nesterov and moving_average need a momentum above 0")
@@ -138,6 +160,39 @@ class SGD(Optimizer):
             w += v
 
 
+class RMSprop(Optimizer):
+    r"""Gradient descent on gradients divided by a running root mean square (Tieleman & Hinton, 2012), in Keras's form.
+
+    ``v ← ρ v + (1 - ρ) g²``, then ``w ← w - η g / √(v + ε)`` (:eq:`eq-rmsprop`): ε stands under the root, and the first
+    steps are not corrected.
+
+    Raises
+    ------
+    ValueError
+        If ``rho`` is not in [0, 1) or ``epsilon`` is not positive.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        rho: float = 0.9,
+        epsilon: float = 1e-7,
+        *,
+        weight_decay: float = 0.0,
+        l2: float = 0.0,
+        decay_biases: bool = True,
+    ):
+        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2, decay_biases=decay_biases)
+        self.rho, self.epsilon = _check_range("rho", rho), _check_epsilon(epsilon)
+
+    def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
+        """``w ← w - η g / √(v + ε)``."""
+        v = self.zeros("mean_square", w)
+        v *= self.rho
+        v += (1 - self.rho) * (g * g)
+        w -= rate * g / np.sqrt(v + self.epsilon)
+
+
 class Adam(Optimizer):
     r"""Adaptive moment estimation, Algorithm 1 of Kingma & Ba (2015); with ``weight_decay``, AdamW.
 
@@ -154,6 +209,8 @@ class Adam(Optimizer):
         If a beta is not in [0, 1) or ``epsilon`` is not positive.
     """
 
+    velocities = frozenset({"gradient_sum"})
+
     def __init__(
         self,
         learning_rate: float | Schedule = 0.001,
@@ -163,13 +220,12 @@ class Adam(Optimizer):
         *,
         weight_decay: float = 0.0,
         l2: float = 0.0,
+        decay_biases: bool = True,
     ):
-        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2)
+        super().__init__(learning_rate, weight_decay=weight_decay, l2=l2, decay_biases=decay_biases)
         self.beta_1 = _check_range("beta_1", beta_1)
         self.beta_2 = _check_range("beta_2", beta_2)
-        if not epsilon > 0:
-            raise ValueError(f"epsilon must be positive, not {epsilon!r}")
-        self.epsilon = float(epsilon)
+        self.epsilon = _check_epsilon(epsilon)
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
         """``w ← w - η √S₂ / S₁ · M / (√V + ε √S₂)``, which is ``w - η m̂ / (√v̂ + ε)``."""
@@ -187,6 +243,23 @@ class Adam(Optimizer):
         np.divide(first, step, out=step)
         step *= rate * second_root / first_weight
         w -= step
+
+
+def _flush_below(dtype: np.dtype) -> float:
+    """Return ``FLUSH_BELOW`` for float32, and for another type a number as far above its smallest normal one."""
+    return FLUSH_BELOW * float(np.finfo(dtype).tiny / np.finfo(np.float32).tiny)
+
+
+def _check_mask(decayed: np.ndarray | None) -> np.ndarray:
+    if decayed is None:
+        raise ValueError("decay_biases=False needs to know the biases: pass decayed=network.weight_mask()")
+    return decayed
+
+
+def _check_epsilon(value: float) -> float:
+    if not value > 0:
+        raise ValueError(f"epsilon must be positive, not {value!r}")
+    return float(value)
 
 
 def _check_range(name: str, value: float, upper: float = 1.0) -> float:

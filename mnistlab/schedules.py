@@ -66,19 +66,25 @@ class Cosine:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """Rise in a straight line during the first ``fraction`` of the training, then follow ``schedule`` over the rest."""
+    """Rise in a straight line during the first ``fraction`` of the training, then follow ``schedule`` over the rest.
+
+    The first step is made with the share ``start`` of the rate to which it rises (Goyal et al., 2017).
+    """
 
     schedule: Schedule
     fraction: float = 0.1
+    start: float = 0.1
 
     def __post_init__(self):
         if not 0 < self.fraction < 1:
             raise ValueError(f"fraction must lie between 0 and 1, not {self.fraction!r}")
+        if not 0 < self.start <= 1:
+            raise ValueError(f"start must be above 0 and at most 1, not {self.start!r}")
 
     def __call__(self, progress: float) -> float:
         """Return the learning rate at ``progress``."""
         if progress < self.fraction:
-            return self.schedule(0.0) * progress / self.fraction
+            return self.schedule(0.0) * (self.start + (1 - self.start) * progress / self.fraction)
         return self.schedule((progress - self.fraction) / (1 - self.fraction))
 
 

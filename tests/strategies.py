@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +91,7 @@ def problems(draw: st.DrawFn) -> Problem:
     else:
         targets = rng.dirichlet(np.ones(network.output_size), samples)
     if kind in ("probabilities", "clipped"):
-        ended = Network([*network.layers, Softmax()], dtype=np.float64)
+        ended = Network([*copy.deepcopy(network.layers), Softmax()], dtype=np.float64)
         ended.parameters[...] = rng.standard_normal(ended.parameters.size) * 0.8
         return Problem(ended, CrossEntropy(1e-7 if kind == "probabilities" else 0.2), x, targets, seed)
     return Problem(network, SoftmaxCrossEntropy(0.1 if kind == "smoothed" else 0.0), x, targets, seed)

@@ -22,7 +22,7 @@ def main() -> int:
     elif os.environ.get("CI"):
         say("there is no browser to open the pages in")
         return 1
-    return run(sys.executable, "-m", "pytest", "-q", "-m", "report", "tests/test_pages.py")
+    return run(sys.executable, "-m", "pytest", "-q", "-m", "report", "tests/site/test_pages.py")
 
 
 if __name__ == "__main__":

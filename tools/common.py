@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +23,9 @@ def environment() -> dict[str, str]:
     # TensorFlow is silent only with both. A timing of it sets the second to 1, since it costs speed.
     variables.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     variables.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # Where matplotlib cannot write, it says so in each notebook, and such a line fails the report.
+    if not all(map(_writable, _matplotlib_folders(variables))):
+        variables["MPLCONFIGDIR"] = str(BUILD / "matplotlib")
     moment = _last_change()
     if moment:
         variables.setdefault("SOURCE_DATE_EPOCH", moment)
@@ -41,6 +45,27 @@ def run(*command: str | Path, cwd: Path = ROOT, threads: int | None = None) -> i
 def say(text: str) -> None:
     """Print a line at once, also into a pipe."""
     print(text, flush=True)
+
+
+def _matplotlib_folders(variables: dict[str, str]) -> list[Path]:
+    """Return where matplotlib keeps its settings and its list of fonts, unless a variable says otherwise."""
+    if variables.get("MPLCONFIGDIR"):
+        return [Path(variables["MPLCONFIGDIR"])]
+    home = Path(os.path.expanduser("~"))
+    if not sys.platform.startswith(("linux", "freebsd")):
+        return [home / ".matplotlib"]
+    settings, fonts = variables.get("XDG_CONFIG_HOME"), variables.get("XDG_CACHE_HOME")
+    return [Path(settings or home / ".config") / "matplotlib", Path(fonts or home / ".cache") / "matplotlib"]
+
+
+def _writable(folder: Path) -> bool:
+    """Return whether files can be made in a folder, which is made itself if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _last_change() -> str:

@@ -1,11 +1,5 @@
-"""Write constraints.txt: the newest versions that go together, on every Python that the package supports.
+"""Write constraints.txt: the newest versions that go together, on every Python that the package supports, by uv."""
 
-Each Python found is asked what pip would install into an empty environment: the oldest first, since what it can take,
-the newer ones can too. The others only add what they need besides.
-"""
-
-import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,47 +7,28 @@ from pathlib import Path
 
 from common import ROOT, say
 
-PYTHONS = ("python3.11", "python3.12", "python3.13")
+OLDEST = "3.11"
+# uv reads what a release needs from one of its wheels; TensorFlow's for Python 3.14 need another h5py than the others.
+OVERRIDES = "h5py<3.15; python_version < '3.14'\nh5py>=3.15.1,<3.16; python_version >= '3.14'\n"
 HEADER = """\
-# Versions that were tested together, on every supported Python: written by 'make constraints', read by 'make install'.
+# Versions that go together on every supported Python: written by 'make constraints', read by 'make install'.
 """
 
 
 def main() -> int:
     """Write the file; return the exit status."""
-    found = [python for python in PYTHONS if runs(python)]
-    if len(found) < len(PYTHONS):
-        say(f"not on the PATH, so not asked: {', '.join(sorted({*PYTHONS} - {*found}))}")
-    versions: dict[str, str] = {}
-    for python in found or [sys.executable]:
-        versions |= resolve(python, versions)
-        say(f"{python}: {len(versions)} packages")
-    (ROOT / "constraints.txt").write_text(HEADER + lines(versions))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "constraints.txt")  # an older one there would be kept to as far as possible
+        command = ["-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST, "--extra", "dev"]
+        Path(folder, "overrides.txt").write_text(OVERRIDES, encoding="utf-8")
+        command += ["--override", str(Path(folder, "overrides.txt"))]
+        command += ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-package", "mnistlab"]
+        status = subprocess.call([sys.executable, *command, "pyproject.toml", "--output-file", file], cwd=ROOT)
+        if status:
+            return status
+        (ROOT / "constraints.txt").write_text(HEADER + file.read_text(encoding="utf-8"), encoding="utf-8")
     say("wrote constraints.txt; 'make test report check-report' shows whether the versions are good")
     return 0
-
-
-def runs(python: str) -> bool:
-    """Return whether there is such a program; version managers put names on the PATH that start nothing."""
-    return bool(shutil.which(python)) and subprocess.run([python, "-V"], capture_output=True).returncode == 0
-
-
-def resolve(python: str, known: dict[str, str]) -> dict[str, str]:
-    """Return the packages and versions that pip under that Python would install, given versions already chosen."""
-    with tempfile.TemporaryDirectory() as folder:
-        given, report = Path(folder, "given.txt"), Path(folder, "report.json")
-        given.write_text(lines(known))
-        command = [python, "-m", "pip", "install", "-qq", "--dry-run", "--ignore-installed"]
-        command += ["--report", str(report), "--constraint", str(given), "--editable", ".[dev]"]
-        subprocess.run(command, cwd=ROOT, check=True)
-        items = json.loads(report.read_text())["install"]
-    packages = {item["metadata"]["name"]: item["metadata"]["version"] for item in items}
-    return {name: version for name, version in packages.items() if name != "mnistlab"}
-
-
-def lines(versions: dict[str, str]) -> str:
-    """Return one ``name==version`` a line, in alphabetical order."""
-    return "".join(f"{name}=={versions[name]}\n" for name in sorted(versions, key=str.lower))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 RUN = os.path.join(VENV, "bin", "python")
-OLDEST, NEWEST = (3, 11), (3, 13)
+OLDEST, NEWEST = (3, 11), (3, 14)
 PIP = "-m pip install -qq --disable-pip-version-check --no-input "
 # pip knows no oldest versions; uv does.
 UV = "-m uv pip install --quiet --compile-bytecode --resolution lowest-direct "
@@ -47,7 +47,7 @@ def main():
 def check(version, name):
     if not OLDEST <= tuple(version) <= NEWEST:
         sys.exit(
-            "{} is Python {}.{}; this needs 3.11, 3.12 or 3.13. If you have one under another name, remove .venv "
+            "{} is Python {}.{}; this needs 3.11 to 3.14. If you have one under another name, remove .venv "
             "and type, for instance:\n    make PYTHON=python3.12 report".format(name, *version)
         )
 

@@ -147,6 +147,9 @@ def run_jupyter_book(builder: str, variables: dict[str, str] | None = None) -> N
     """Run Jupyter Book with warnings as errors; say which notebook runs and, at the end, what was wrong."""
     program = Path(sys.executable).with_name("jupyter-book")
     command = [program, "build", ".", "-n", "-W", "--keep-going", "--builder", builder]
+    # So that no notebook has to make the list of fonts, which matplotlib says on stderr if it takes long.
+    fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
+    subprocess.run(fonts, env=environment(), stderr=subprocess.DEVNULL, check=False)
     log = []
     with subprocess.Popen(
         command,

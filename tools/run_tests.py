@@ -21,7 +21,12 @@ def main() -> int:
         "codespell": (*PYTHON, "codespell_lib"),
         "pytest": (*PYTHON, "pytest", "-q", "-m", "not report", *parallel),
         "nbval": (
-            *(*PYTHON, "pytest", "-q", "--nbval", f"--nbval-cell-timeout={SECONDS_PER_CELL}", *parallel),
+            *PYTHON,
+            "pytest",
+            "-q",
+            "--nbval",
+            f"--nbval-cell-timeout={SECONDS_PER_CELL}",
+            *parallel,
             str(ROOT / "notebooks"),
         ),
     }

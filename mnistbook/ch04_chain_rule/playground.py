@@ -120,7 +120,7 @@ class Playground:
         """Return what the page starts from, as plain values."""
         first, _, second, _ = self.network.layers
         arrays = {"x": self.x[0], "t": self.targets[0], "W1": first.W, "b1": first.b, "W2": second.W, "b2": second.b}
-        return {**{key: array.tolist() for key, array in arrays.items()}, "rate": self.learning_rate}
+        return {key: array.tolist() for key, array in arrays.items()} | {"rate": self.learning_rate}
 
     def figure(self, follow: tuple[int, int] | None = None) -> Figure:
         """Draw the network with its values, and its gradients in colour.

@@ -7,12 +7,9 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.data import minibatches
 from mnistlab.losses import SoftmaxCrossEntropy
 from mnistlab.network import Network
@@ -22,7 +19,6 @@ from mnistlab.training import train_step
 
 __all__ = [
     "RangeTest",
-    "draw_range_tests",
     "largest_curvature",
     "losses_on_the_way",
     "range_test",
@@ -153,26 +149,3 @@ def largest_curvature(network: Network, x: np.ndarray, t: np.ndarray, tolerance:
     finally:
         network.parameters[...] = here
     return float(largest)
-
-
-def draw_range_tests(tests: dict[str, RangeTest], limit: float | None = None) -> Figure:
-    """Draw losses against rates, faint as they came and strong when smoothed, with a dot at each smoothed minimum.
-
-    ``limit`` is a rate that is marked: that of stability at the start.
-    """
-    figure, axes = plt.subplots(figsize=(7, 3.4))
-    top = 1.6 * max(test.losses[0] for test in tests.values())
-    for (name, test), colour in zip(tests.items(), COLOURS, strict=False):
-        mean = smoothed(test.losses)
-        lowest = int(np.argmin(mean))
-        axes.plot(*test, color=colour, alpha=0.25, linewidth=0.8)
-        axes.plot(test.rates, mean, color=colour, label=name)
-        axes.plot(test.rates[lowest], mean[lowest], marker="o", color=colour, markersize=6)
-    if limit is not None:
-        axes.axvline(limit, color=GREY, linestyle="--", linewidth=1)
-        axes.annotate(r"$2/\lambda_{\max}$", (limit, top), (-4, -4), textcoords="offset points", ha="right", va="top")
-    axes.set(
-        xscale="log", ylim=(0, top), xlabel="learning rate of the step", ylabel="loss of the batch, nats per image"
-    )
-    axes.legend(loc="upper left")
-    return figure

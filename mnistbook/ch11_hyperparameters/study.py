@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from mnistbook.results import last_rows, write
-from mnistlab.sweeps.distributions import LogIntegers, LogUniform
+from mnistlab.sweeps.distributions import log_integers, log_uniform
 from mnistlab.sweeps.run import Run
 from mnistlab.sweeps.runner import grid, random_search, sweep, with_seeds
 
@@ -50,9 +50,9 @@ def first_round() -> dict[str, list[Run]]:
     """Return the short trainings, by the part of the study to which they belong; some belong to two parts."""
     stacks = [(100,) * depth for depth in DEPTHS]
     rates = {
-        "learning_rate": LogUniform(*BOX["learning_rate"]),
-        "batch_size": LogIntegers(*BOX["batch_size"]),
-        "hidden": LogIntegers(*BOX["hidden"]),
+        "learning_rate": log_uniform(*BOX["learning_rate"]),
+        "batch_size": log_integers(*BOX["batch_size"]),
+        "hidden": log_integers(*BOX["hidden"]),
     }
     return {
         "batch size": grid(SHORT, batch_size=BATCH_SIZES, learning_rate=RATES, seed=SEEDS),

@@ -1,4 +1,4 @@
-"""Figures of the chapter on generalization. Each function draws one and returns it."""
+"""The learning curve, with the power laws fitted to it."""
 
 from __future__ import annotations
 
@@ -6,74 +6,13 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from mnistbook.ch12_generalization.power_law import PowerLaw
-from mnistbook.kit.figures import bands
-from mnistbook.kit.style import COLOURS, GREY
+from mnistbook.kit.style import COLOURS
 
-__all__ = ["ablation", "learning_curve", "overfitting"]
-
-
-def overfitting(rows: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw training and validation, loss on the left and error on the right, a row for each training set.
-
-    Parameters
-    ----------
-    rows
-        By the name of the training set, the rows of runs that differ only in their seed, with ``key``, ``epoch``,
-        ``train_loss``, ``train_accuracy``, ``validation_loss`` and ``validation_accuracy``.
-    """
-    figure, panels = plt.subplots(len(rows), 2, figsize=(7, 2.4 * len(rows) + 0.2), squeeze=False)
-    for (left, right), (name, frame) in zip(panels, rows.items(), strict=True):
-        for index, part in enumerate(("train", "validation")):
-            label = {"train": "training images", "validation": "validation images"}[part]
-            epochs, losses = _by_epoch(frame, f"{part}_loss")
-            bands(left, epochs, losses, label, colour=COLOURS[index])
-            _, accuracies = _by_epoch(frame, f"{part}_accuracy")
-            bands(right, epochs, 100 * (1 - accuracies), label, colour=COLOURS[index])
-        left.set(yscale="log", ylabel="loss, nats per image", title=name)
-        right.set(ylabel="error, %", ylim=(0, None))
-        for panel in (left, right):
-            panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for panel in panels[-1]:
-        panel.set_xlabel("epoch")
-    panels[0, 1].legend()
-    return figure
-
-
-def _by_epoch(frame: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
-    table = frame.pivot(index="key", columns="epoch", values=column)
-    return table.columns.to_numpy(), table.to_numpy()
-
-
-def ablation(differences: pd.DataFrame) -> Figure:
-    """Draw how each way of training differs from the baseline: a ring a seed, their mean, and its interval.
-
-    Parameters
-    ----------
-    differences
-        One row a way of training, drawn top down: ``name``; ``mean``, ``low``, ``high`` and ``seeds`` (two or more) of
-        the difference in accuracy, in percentage points; ``better``, whether the page calls it better.
-    """
-    figure, axes = plt.subplots(figsize=(7, 0.36 * len(differences) + 0.9))
-    low, high = np.inf, -np.inf
-    for place, row in enumerate(differences.itertuples(index=False)):
-        colour = COLOURS[0] if row.better else GREY
-        axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.6, zorder=2)
-        axes.plot(row.mean, place, marker="D", color=colour, markersize=5, linestyle="none", zorder=3)
-        places = place + np.linspace(-0.16, 0.16, len(row.seeds))
-        axes.plot(row.seeds, places, "o", markersize=4, fillstyle="none", color=COLOURS[1], zorder=4)
-        low, high = min(low, row.low), max(high, row.high)
-    axes.axvline(0, color="black", linewidth=1)
-    axes.set_yticks(range(len(differences)), differences["name"])
-    axes.set_ylim(len(differences) - 0.5, -0.5)
-    axes.set_xlim(low - 0.05, high + 0.05)
-    axes.set_xlabel("validation accuracy minus that of the baseline, percentage points")
-    axes.grid(axis="y", visible=False)
-    return figure
+__all__ = ["learning_curve"]
 
 
 def learning_curve(errors: Mapping[str, Mapping[int, np.ndarray]], laws: Mapping[str, PowerLaw]) -> Figure:

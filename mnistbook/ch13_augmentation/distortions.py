@@ -1,4 +1,4 @@
-"""Pictures of deskewing and augmentation: digits before and after, and the fields that displace their pixels."""
+"""A picture of the fields that displace pixels."""
 
 from __future__ import annotations
 
@@ -11,41 +11,9 @@ from matplotlib.figure import Figure
 
 from mnistbook.kit.figures import show_digit
 from mnistbook.kit.style import COLOURS
-from mnistlab.images import Augmentation, deskew, elastic_displacements, warp
+from mnistlab.images import elastic_displacements, warp
 
-__all__ = ["displacement_fields", "distorted_digits"]
-
-
-def distorted_digits(images: np.ndarray, *, seed: int = 0) -> Figure:
-    """Draw images of shape (N, 28, 28) in five rows: original, deskewed, affine, elastic, and the last two together.
-
-    Each digit has distortions of its own, as large as those of :meth:`mnistlab.images.Augmentation.mild`. The last row
-    adds up the displacements of the two rows above it.
-    """
-    rng = np.random.default_rng(seed)
-    affine = Augmentation.affine().displacements(len(images), rng)
-    elastic = Augmentation.elastic().displacements(len(images), rng)
-    rows = {
-        "original": images,
-        "deskewed": deskew(images),
-        "affine": warp(images, affine),
-        "elastic": warp(images, elastic),
-        "both": warp(images, affine + elastic),
-    }
-    size = min(0.78, 6.2 / len(images))
-    figure, panels = plt.subplots(
-        len(rows),
-        len(images),
-        figsize=(0.8 + size * len(images), (size + 0.02) * len(rows)),
-        squeeze=False,
-        layout="constrained",
-    )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.01, wspace=0, hspace=0)
-    for axes, (name, pictures) in zip(panels, rows.items(), strict=True):
-        for panel, picture in zip(axes, pictures, strict=True):
-            show_digit(panel, picture)
-        axes[0].set_ylabel(name, rotation="horizontal", ha="right", va="center", fontsize=9)
-    return figure
+__all__ = ["displacement_fields"]
 
 
 def displacement_fields(
@@ -85,8 +53,15 @@ def displacement_fields(
         arrows.grid(which="minor", color="#e2e2e2", linewidth=0.4)
         arrows.tick_params(which="both", length=0)
         arrows.quiver(
-            *(place, place, mean[1], mean[0]),
-            **{"angles": "xy", "scale_units": "xy", "scale": 1, "color": COLOURS[0], "width": 0.006},
+            place,
+            place,
+            mean[1],
+            mean[0],
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            color=COLOURS[0],
+            width=0.006,
         )
         arrows.set(xlim=(-0.5, 27.5), ylim=(27.5, -0.5))
         arrows.set_title(f"σ = {sigma:g}, α = {alpha:.3g}", fontsize=9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from time import process_time
@@ -13,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from mnistbook import results
 from mnistbook.ch13_augmentation.committee import Ballots
-from mnistbook.kit.answers import pack_floats, pack_indices, right_rows, unpack_floats
+from mnistbook.kit.answers import pack_floats, pack_indices, unpack_floats
 from mnistbook.kit.recipes import LARGE_CANDIDATES
 from mnistlab.sweeps.run import Run, prepared, train
 from mnistlab.sweeps.runner import sweep, with_seeds
@@ -34,7 +33,6 @@ __all__ = [
     "STRAIGHT_CHOSEN",
     "STRAIGHT_FINAL",
     "ballots",
-    "right_answers",
     "run",
     "train_and_answer",
 ]
@@ -131,22 +129,6 @@ def all_runs() -> list[Run]:
         *with_seeds([FINAL, STRAIGHT_FINAL], FINAL_SEEDS),
         *with_seeds(ABLATION.values(), ABLATION_SEEDS),
     ]
-
-
-def right_answers(runs: Iterable[Run], images: int = 10_000, folder: Path | None = None) -> np.ndarray:
-    """Return whether each stored run is right on each image, booleans of shape (runs, images).
-
-    Raises
-    ------
-    ValueError
-        If a run is not stored.
-    """
-    stored = results.read(ANSWERS, folder=folder, extra_text=("wrong", "predicted")).set_index("key")["wrong"]
-    runs = list(runs)
-    for some in runs:
-        if some.key not in stored.index:
-            raise ValueError(f"{some.name} ({some.key}) is not among the stored runs of {NAME}")
-    return right_rows([stored[some.key] for some in runs], images)
 
 
 def ballots(folder: Path | None = None) -> Ballots:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
-from mnistbook.ch14_what_it_learnt.saliency import show_signed
-from mnistlab.checks import check_inputs, check_positive
+from mnistlab.checks import check_inputs
 from mnistlab.layers import Dense, ReLU
 from mnistlab.network import Network
 
-__all__ = ["contributions", "silencing", "silencing_table", "weight_pictures"]
+__all__ = ["contributions", "silencing"]
 
 
 def contributions(network: Network, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -78,47 +75,6 @@ def silencing(network: Network, x: np.ndarray, labels: np.ndarray, chosen: Seque
         left[:, units] = 0
         losses.append(whole - recall(left))
     return np.array(losses)
-
-
-def weight_pictures(weights: np.ndarray, captions: Sequence[str], columns: int = 5) -> Figure:
-    """Draw the incoming weights of hidden units as pictures, all in one scale.
-
-    Parameters
-    ----------
-    weights
-        A column a unit, shape (784, units).
-    captions
-        A line of text above each.
-    columns
-        Pictures to a row.
-    """
-    columns = check_positive("columns", columns)
-    rows = -(-weights.shape[1] // columns)
-    # The few largest weights would make all others pale.
-    limit = float(np.quantile(np.abs(weights), 0.995))
-    figure, axes = plt.subplots(rows, columns, figsize=(7, 6.3 / columns * rows * 1.12), squeeze=False)
-    for panel in axes.flat[weights.shape[1] :]:
-        panel.axis("off")
-    for panel, picture, caption in zip(axes.flat, weights.T, captions, strict=False):
-        show_signed(panel, picture, limit)
-        panel.set_title(caption, fontsize=8, pad=2.5)
-    figure.colorbar(panel.images[0], ax=axes, shrink=0.8, label="weight", extend="both", aspect=30, pad=0.01)
-    return figure
-
-
-def silencing_table(losses: np.ndarray) -> Figure:
-    """Draw the result of :func:`silencing` for ten groups, one chosen for each digit: points of recall lost."""
-    figure, axes = plt.subplots(figsize=(5.8, 4.8))
-    axes.grid(visible=False)
-    limit = float(losses.max())
-    shown = axes.imshow(losses, cmap="Oranges", vmin=0, vmax=limit)
-    for (row, column), value in np.ndenumerate(losses):
-        text = f"{value:.0f}" if abs(value) >= 0.5 else "·"
-        colour = "white" if value > 0.6 * limit else "black"
-        axes.text(column, row, text.replace("-", "−"), ha="center", va="center", color=colour, fontsize=9)
-    axes.set(xlabel="images of the digit", ylabel="silenced: the units of", xticks=range(10), yticks=range(10))
-    figure.colorbar(shown, ax=axes, label="recall lost, percentage points", shrink=0.85)
-    return figure
 
 
 def _hidden(network: Network, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, Dense, np.ndarray]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["READINGS", "Reading", "read_as"]
+__all__ = ["HUMAN_LABELS", "HumanLabel", "read_as"]
 
 
-class Reading(NamedTuple):
+class HumanLabel(NamedTuple):
     """A digit, and whether we were in doubt."""
 
     digit: int
@@ -31,7 +31,7 @@ _NOTES = """
 
 _WORDS = (word.split(":") for word in _NOTES.split())
 
-READINGS = {int(image): Reading(int(note[0]), note.endswith("?")) for image, note in _WORDS}
+HUMAN_LABELS = {int(image): HumanLabel(int(note[0]), note.endswith("?")) for image, note in _WORDS}
 """Number of a test image, from 0, to our reading of it."""
 
 
@@ -40,7 +40,7 @@ def read_as(image: int, label: int) -> str:
 
     ``"the label"``, ``"the label, in doubt"``, ``"another digit"`` (with or without doubt), or ``"not read"``.
     """
-    reading = READINGS.get(int(image))
+    reading = HUMAN_LABELS.get(int(image))
     if reading is None:
         return "not read"
     if reading.digit != label:

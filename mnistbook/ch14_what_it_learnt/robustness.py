@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnistbook.kit.figures import bands, show_digit
+from mnistbook.kit.figures import bands
 from mnistlab.checks import check_seed
 from mnistlab.images.displacements import affine_displacements
 from mnistlab.images.warping import warp
@@ -24,7 +23,6 @@ __all__ = [
     "Disturbance",
     "accuracies",
     "centred_noise",
-    "disturbed_examples",
     "fade",
     "level_reaching",
     "noise",
@@ -201,29 +199,6 @@ def robustness_curves(frame: pd.DataFrame, disturbances: Sequence[Disturbance] =
         axes.axis("off")
     (spare or [panels.flat[0]])[0].legend(handles, names, loc="center" if spare else "lower left")
     return figure
-
-
-def disturbed_examples(image: np.ndarray, disturbances: Sequence[Disturbance] = DISTURBANCES) -> Figure:
-    """Draw one image, shape (784,), under each disturbance (a row) at each level (a column)."""
-    columns = max(len(disturbance.levels) for disturbance in disturbances)
-    figure, panels = plt.subplots(
-        len(disturbances), columns, figsize=(7, 7 / columns * len(disturbances) * 1.24), squeeze=False
-    )
-    for row, disturbance in zip(panels, disturbances, strict=True):
-        for axes in row[len(disturbance.levels) :]:
-            axes.axis("off")
-        for axes, level in zip(row, disturbance.levels, strict=False):
-            disturbed = disturbance.apply(image[None], level, np.random.default_rng(0))
-            _show_from_paper_to_ink(axes, disturbed.reshape(SIDE, SIDE))
-            axes.set_title(f"{level:g}", fontsize=8, pad=2.5)
-        row[0].set_ylabel(disturbance.name, fontsize=9)
-    return figure
-
-
-def _show_from_paper_to_ink(axes: Axes, image: np.ndarray) -> None:
-    """Draw the image in a fixed scale, so that a faded one looks faded."""
-    show_digit(axes, image)
-    axes.images[0].set_clim(0, 1)
 
 
 def _alternate(x: np.ndarray, fields: Sequence[np.ndarray]) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnistbook.kit.figures import show_digit
+from mnistbook.kit.figures import frame, show_digit
 from mnistlab.checks import check_inputs, check_positive, check_targets
 from mnistlab.layers import Softmax
 from mnistlab.network import Network
@@ -142,11 +142,7 @@ def show_signed(axes: Axes, values: np.ndarray, limit: float | None = None) -> N
     """
     limit = float(np.abs(values).max()) if limit is None else limit
     axes.imshow(values.reshape(28, 28), cmap="PuOr_r", vmin=-limit or -1, vmax=limit or 1, interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#cccccc")
+    frame(axes)
 
 
 def attributions(images: np.ndarray, maps: Mapping[str, np.ndarray], captions: Sequence[str]) -> Figure:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
-from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.interop.keras_models import import_keras, to_keras
 from mnistlab.layers import ReLU
 from mnistlab.losses import SoftmaxCrossEntropy
@@ -21,16 +18,10 @@ from mnistlab.training import train_step
 __all__ = [
     "Twins",
     "count_flips",
-    "draw_difference",
-    "draw_gaps",
-    "draw_losses",
     "keras_step",
     "relative_distance",
     "train_twins",
 ]
-
-PRECISION_RATIO = 2.0**29
-"""Of the spacing of float32 numbers to that of float64 numbers: 23 bits after the point against 52."""
 
 
 @dataclass(frozen=True)
@@ -139,65 +130,3 @@ def train_twins(
         rows.append((value, float(keras_value), relative_distance(network.parameters, weights), flips))
     losses, keras_losses, gaps, flips = np.array(rows, dtype=np.float64).T
     return Twins(losses, keras_losses, gaps, flips.astype(int), network, model)
-
-
-def draw_losses(twins: Mapping[str, Twins]) -> Figure:
-    """Draw the loss of each batch, mnistlab's as a line and Keras's as points on it; a panel a training."""
-    figure, panels = _panels(len(twins))
-    for panel, (name, each) in zip(panels.flat, twins.items(), strict=True):
-        steps = np.arange(1, len(each.losses) + 1)
-        panel.plot(steps, each.losses, color=COLOURS[0], linewidth=1, label="mnistlab")
-        panel.plot(steps[::12], each.keras_losses[::12], "o", color=COLOURS[1], markersize=3.5, label="Keras")
-        panel.set(title=name, yscale="log")
-    panels.flat[0].legend()
-    _label(panels, "loss of the batch, nats")
-    return figure
-
-
-def draw_gaps(twins: Mapping[str, tuple[Twins, Twins]]) -> Figure:
-    """Draw the distances in float32 and in float64, the second also times 2²⁹, and where a ReLU first differs.
-
-    Parameters
-    ----------
-    twins
-        For each name, the training in float32 and the one in float64.
-    """
-    figure, panels = _panels(len(twins))
-    for panel, (name, (single, double)) in zip(panels.flat, twins.items(), strict=True):
-        steps = np.arange(1, len(single.gaps) + 1)
-        panel.plot(steps, single.gaps, color=COLOURS[1], label="float32")
-        panel.plot(steps, PRECISION_RATIO * double.gaps, "--", color=GREY, linewidth=1.3, label="float64, times 2²⁹")
-        panel.plot(steps, double.gaps, color=COLOURS[0], label="float64")
-        first = np.flatnonzero(single.flips)[:1]
-        if len(first):
-            panel.plot(steps[first], single.gaps[first], "^", color=COLOURS[6], markersize=6, label="a ReLU differs")
-        panel.set(title=name, yscale="log", ylim=(1e-18, 1))
-    # Under the panels: within, the legend would cover curves.
-    drawn = {
-        label: line for panel in panels.flat for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=4)
-    _label(panels, "relative distance")
-    return figure
-
-
-def draw_difference(gaps: Mapping[str, np.ndarray]) -> Figure:
-    """Draw some distances in one panel, against the step."""
-    figure, axes = plt.subplots(figsize=(7, 3.2))
-    for (name, values), dashes in zip(gaps.items(), ("-", (0, (2, 2)), "-", (0, (2, 2))), strict=False):
-        axes.plot(np.arange(1, len(values) + 1), values, linestyle=dashes, label=name)
-    axes.set(xlabel="step", ylabel="relative distance", yscale="log", ylim=(1e-18, 1))
-    axes.legend(loc="center", bbox_to_anchor=(0.5, 0.36), ncols=2)  # between the curves of rounding
-    return figure
-
-
-def _panels(number: int) -> tuple[Figure, np.ndarray]:
-    rows = -(-number // 2)
-    return plt.subplots(rows, 2, figsize=(7, 2.4 * rows + 0.3), sharex=True, sharey=True, squeeze=False)
-
-
-def _label(panels: np.ndarray, ylabel: str) -> None:
-    for panel in panels[-1]:
-        panel.set_xlabel("step")
-    for panel in panels[:, 0]:
-        panel.set_ylabel(ylabel)

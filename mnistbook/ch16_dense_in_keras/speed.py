@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from mnistbook.kit.style import COLOURS, plain_log
+from mnistbook.kit.stopwatch import Stopwatch
 from mnistlab.checks import check_positive
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
@@ -24,7 +21,7 @@ from mnistlab.optimizers import SGD
 from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.training import fit
 
-__all__ = ["CANDIDATES", "Cost", "draw_speed", "fit_costs", "in_keras", "in_mnistlab", "quartiles", "time_epochs"]
+__all__ = ["CANDIDATES", "Cost", "fit_costs", "in_keras", "in_mnistlab", "quartiles", "time_epochs"]
 
 SIZES = (784, 300, 10)
 RATE, MOMENTUM = 0.1, 0.9
@@ -46,12 +43,20 @@ class Cost(NamedTuple):
 def in_mnistlab(x: np.ndarray, t: np.ndarray, batch_size: int) -> Trainer:
     """Return what trains 784-300-10 by mnistlab, from the call of ``fit`` to the end of the epoch."""
     network = Network(multilayer_perceptron(SIZES, initializer=Glorot()))
-    watch = _Watch()
+    watch = Stopwatch()
 
     def train() -> tuple[float, float]:
         watch.start()
-        options = {"epochs": 1, "batch_size": batch_size, "progress": False}
-        fit(network, x, t, optimizer=SGD(RATE, MOMENTUM), on_epoch_end=lambda row: watch.stop(), **options)
+        fit(
+            network,
+            x,
+            t,
+            optimizer=SGD(RATE, MOMENTUM),
+            epochs=1,
+            batch_size=batch_size,
+            on_epoch_end=lambda row: watch.stop(),
+            progress=False,
+        )
         return watch.taken
 
     return train
@@ -92,7 +97,7 @@ def in_keras(
         jit_compile=jit_compile,
         steps_per_execution=steps_per_execution,
     )
-    watch = _Watch()
+    watch = Stopwatch()
     callback = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: watch.start(), on_epoch_end=lambda epoch, logs: watch.stop()
     )
@@ -223,42 +228,5 @@ def fit_costs(summary: pd.DataFrame) -> dict[str, Cost]:
     return costs
 
 
-def draw_speed(summary: pd.DataFrame, costs: Mapping[str, Cost]) -> Figure:
-    """Draw seconds per epoch with quartiles, and milliseconds per step with the fitted lines, against batch size.
-
-    Parameters
-    ----------
-    summary
-        Rows of :func:`quartiles` for one number of threads.
-    costs
-        Of the candidates that are drawn, as :func:`fit_costs` returns them.
-    """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4))
-    for (name, cost), colour, marker in zip(costs.items(), COLOURS, "osD^v", strict=False):
-        rows = summary[summary["candidate"] == name]
-        spread = np.abs(rows[["low", "high"]].to_numpy().T - rows["median"].to_numpy())
-        style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4}
-        left.errorbar(rows["batch_size"], rows["median"], spread, capsize=2, label=name, **style)
-        right.plot(rows["batch_size"], 1e3 * rows["per_step"], linestyle="none", **style)
-        ends = np.array([0, rows["batch_size"].max()])
-        right.plot(ends, 1e3 * (cost.overhead + cost.per_image * ends), color=colour, linewidth=1)
-    sizes = summary["batch_size"].unique()
-    left.set(xlabel="images in a batch", ylabel="seconds per epoch", xscale="log", yscale="log", xticks=sizes)
-    left.set_xticks([], minor=True)
-    plain_log(left.yaxis)
-    left.set_xticklabels([str(size) for size in sizes])
-    right.set(xlabel="images in a batch", ylabel="milliseconds per step", xlim=(0, None), ylim=(0, None))
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
-
-
 def _load() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else float("nan")
-
-
-class _Watch:
-    def start(self) -> None:
-        self.clock, self.processor = perf_counter(), process_time()
-
-    def stop(self) -> None:
-        self.taken = perf_counter() - self.clock, process_time() - self.processor

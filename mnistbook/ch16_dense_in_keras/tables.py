@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mnistbook.kit.answers import right_rows
 from mnistbook.kit.comparisons import compare_answers
-from mnistbook.projects.keras_dense import right_answers
 from mnistbook.projects.published import KERAS_ACCURACY, TEST_LOSS
 from mnistbook.projects.registry import DENSE, LIBRARIES
 from mnistbook.projects.verdicts import one_more_run, reading
@@ -122,7 +122,7 @@ def paired_answers(answers: pd.DataFrame, images: int = 10_000) -> pd.DataFrame:
         seeds = sorted(set(ours.index) & set(theirs.index))
         if not seeds:
             continue
-        first, second = (right_answers(side.loc[seeds], images) for side in (ours, theirs))
+        first, second = (right_rows(side.loc[seeds, "wrong"], images) for side in (ours, theirs))
         result = compare_answers(first, second)
         accuracies = [100 * side.mean(axis=1) for side in (first, second)]
         low = high = np.nan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from mnistbook.kit.figures import show_digit
-from mnistbook.kit.style import COLOURS, GREY
+from mnistbook.kit.figures import annotated_map, frame, show_digit
+from mnistbook.kit.style import COLOURS
 from mnistlab.convolution import Conv2D
 from mnistlab.network import Network
 
-__all__ = ["epochs", "kernels_and_maps", "sliding", "two_predictions"]
+__all__ = ["sliding", "two_predictions"]
 
 
 def sliding(image: np.ndarray, kernel: np.ndarray, place: tuple[int, int]) -> Figure:
@@ -46,7 +46,8 @@ def sliding(image: np.ndarray, kernel: np.ndarray, place: tuple[int, int]) -> Fi
         ConnectionPatch(
             (column + width - 0.5, row + (height - 1) / 2),
             (column - 0.5, row),
-            *("data", "data"),
+            coordsA="data",
+            coordsB="data",
             axesA=left,
             axesB=right,
             color=COLOURS[1],
@@ -60,30 +61,11 @@ def sliding(image: np.ndarray, kernel: np.ndarray, place: tuple[int, int]) -> Fi
 
 def _numbers(axes: Axes, values: np.ndarray, title: str) -> None:
     limit = max(1, np.abs(values).max())
-    axes.imshow(values, cmap="RdBu_r", vmin=-2.2 * limit, vmax=2.2 * limit)  # pale, so that numbers can be read
-    for (row, column), value in np.ndenumerate(values):
-        axes.text(column, row, f"{value}".replace("-", "−"), ha="center", va="center", fontsize=9, color="black")
-    axes.set(title=title, xticks=[], yticks=[])
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#cccccc")
-
-
-def kernels_and_maps(layer: Conv2D, image: np.ndarray) -> Figure:
-    """Draw the kernels of a convolution of one channel, and what each makes of an image of shape (28, 28)."""
-    maps = layer.forward(image.reshape(1, -1).astype(layer.W.dtype)).reshape(layer.output_shape)
-    figure, axes = plt.subplots(2, layer.filters, figsize=(7, 2.1), squeeze=False)
-    strongest, brightest = np.abs(layer.W).max(), np.abs(maps).max()
-    for k, (above, below) in enumerate(axes.T):
-        above.imshow(layer.W[:, :, 0, k], cmap="RdBu_r", vmin=-strongest, vmax=strongest)
-        below.imshow(maps[:, :, k], cmap="RdBu_r", vmin=-brightest, vmax=brightest)
-        for each in (above, below):
-            each.set(xticks=[], yticks=[])
-            each.grid(visible=False)
-    axes[0, 0].set_ylabel("kernel")
-    axes[1, 0].set_ylabel("output")
-    return figure
+    texts = np.char.replace(values.astype(str), "-", "−")
+    # Pale, so that numbers can be read.
+    annotated_map(axes, values, texts, cmap="RdBu_r", vmin=-2.2 * limit, vmax=2.2 * limit)
+    frame(axes)
+    axes.set_title(title)
 
 
 def two_predictions(image: np.ndarray, answers: Mapping[str, np.ndarray], label: int) -> Figure:
@@ -101,17 +83,4 @@ def two_predictions(image: np.ndarray, answers: Mapping[str, np.ndarray], label:
         panel.set(title=name, xlabel="digit", xticks=range(10), yscale="log", ylim=(1e-8, 3))
         panel.grid(axis="x", visible=False)
     panels[0].set_ylabel("probability")
-    return figure
-
-
-def epochs(runs: Sequence[np.ndarray], published: Sequence[float], ylabel: str) -> Figure:
-    """Draw a quantity after each epoch: one line for each of our runs, and the published figures as points."""
-    figure, axes = plt.subplots(figsize=(7, 2.8))
-    for number, values in enumerate(runs):
-        places = np.arange(1, len(values) + 1)
-        axes.plot(places, values, color=COLOURS[0], alpha=0.8, label=None if number else "our runs")
-    axes.plot(np.arange(1, len(published) + 1), published, "o", color=COLOURS[1], label="published")
-    axes.set(xlabel="epoch", ylabel=ylabel, xticks=np.arange(1, len(published) + 1))
-    axes.axhline(published[-1], color=GREY, linewidth=0.8, linestyle=":")
-    axes.legend(loc="lower right")
     return figure

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from mnistbook import results
-from mnistbook.kit.answers import right_rows, unpack_floats
+from mnistbook.kit.answers import unpack_floats
 from mnistbook.projects.keras_convolution import train_convolution
 from mnistbook.projects.registry import ProjectRun
 from mnistlab.convolution import Conv2D, MaxPool2D
@@ -25,7 +22,6 @@ __all__ = [
     "RUNS",
     "WEIGHTS",
     "kept_network",
-    "right_answers",
     "run",
     "runs_of",
 ]
@@ -63,32 +59,13 @@ def runs_of(project: str) -> list[ProjectRun]:
     return [some for some in RUNS if some.project == project]
 
 
-def right_answers(runs: Iterable[ProjectRun], images: int = 10_000, folder: Path | None = None) -> np.ndarray:
-    """Return whether each stored run is right on each test image, booleans of shape (runs, images).
-
-    Raises
-    ------
-    ValueError
-        If a run is not stored.
-    """
-    stored = results.read(ANSWERS, folder=folder, extra_text=("wrong",)).set_index("key")["wrong"]
-    runs = list(runs)
-    for some in runs:
-        if some.key not in stored.index:
-            raise ValueError(f"{some.key} is not among the stored runs of {NAME}")
-    return right_rows([stored[some.key] for some in runs], images)
-
-
 def kept_network(folder: Path | None = None) -> Network:
     """Return the network of :data:`KEPT` with its stored weights, made of this library's layers: no Keras needed."""
-    network = Network(
-        [
-            *(Conv2D((28, 28, 1), 32), ReLU(), MaxPool2D((26, 26, 32))),
-            *(Conv2D((13, 13, 32), 64), ReLU(), MaxPool2D((11, 11, 64))),
-            *(Conv2D((5, 5, 64), 64), ReLU()),
-            *(Dense(576, 64), ReLU(), Dense(64, 10), Softmax()),
-        ]
-    )
+    first = [Conv2D((28, 28, 1), 32), ReLU(), MaxPool2D((26, 26, 32))]
+    second = [Conv2D((13, 13, 32), 64), ReLU(), MaxPool2D((11, 11, 64))]
+    third = [Conv2D((5, 5, 64), 64), ReLU()]
+    dense = [Dense(576, 64), ReLU(), Dense(64, 10), Softmax()]
+    network = Network([*first, *second, *third, *dense])
     (text,) = results.read(WEIGHTS, folder=folder)["weights"]
     network.parameters[...] = unpack_floats(text)
     return network

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from mnistbook.ch18_draw_your_own.drawings import KINDS, WAYS, Drawing
+from mnistbook.kit.figures import frame
 from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.data import to_vectors
 from mnistlab.images.pixels import SIDE, as_images
@@ -107,6 +108,5 @@ def _thumbnail(picture: Drawing) -> np.ndarray:
 
 def _show(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-    axes.set(xticks=[], yticks=[], facecolor=BEHIND)
-    axes.grid(False)
-    axes.spines[:].set(visible=True, color=GREY)
+    frame(axes, GREY)
+    axes.set_facecolor(BEHIND)

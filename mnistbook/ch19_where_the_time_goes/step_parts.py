@@ -6,18 +6,15 @@ import math
 from collections.abc import Sequence
 from time import perf_counter
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from mnistbook.kit.style import COLOURS
 from mnistlab.checks import check_positive
 from mnistlab.losses import Loss
 from mnistlab.network import Network
 from mnistlab.optimizers import Optimizer
 
-__all__ = ["PARTS", "draw_parts", "time_parts", "timed_step"]
+__all__ = ["PARTS", "time_parts", "timed_step"]
 
 PARTS = ("fetch the images", "forward", "loss", "backward", "check", "optimizer")
 
@@ -106,33 +103,3 @@ def time_parts(
         ]
         medians[size] = np.median(taken[steps // 10 :], axis=0)
     return pd.DataFrame.from_dict(medians, "index", columns=list(PARTS)).rename_axis("batch_size")
-
-
-def draw_parts(parts: pd.DataFrame, bound: pd.Series) -> Figure:
-    """Draw microseconds for each image as bars of parts, with the time of the matrix products alone as a line.
-
-    Parameters
-    ----------
-    parts
-        As :func:`time_parts` returns it.
-    bound
-        Seconds of all products of a step, by batch size.
-    """
-    figure, axes = plt.subplots(figsize=(7, 3.6))
-    sizes, bottom = parts.index.to_numpy(), np.zeros(len(parts))
-    hatches = ("", "//", "", "\\\\", "", "..")
-    for name, colour, hatch in zip(PARTS, COLOURS, hatches, strict=False):
-        heights = 1e6 * parts[name].to_numpy() / sizes
-        style = {"color": colour, "edgecolor": "white", "linewidth": 0.5, "hatch": hatch}
-        axes.bar(range(len(sizes)), heights, 0.7, bottom, label=name, **style)
-        bottom += heights
-    for place, size in enumerate(sizes):
-        level = 1e6 * bound[size] / size
-        axes.plot(
-            [place - 0.42, place + 0.42], [level, level], color="black", label="products alone" if not place else ""
-        )
-    axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-    axes.grid(visible=False, axis="x")
-    axes.set(xlabel="images in a batch", ylabel="microseconds for each image")
-    figure.legend(loc="outside right center", fontsize=8, reverse=True)
-    return figure

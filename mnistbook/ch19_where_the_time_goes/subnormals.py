@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from time import perf_counter
 
 import numpy as np
+import pandas as pd
 
 from mnistlab import optimizers
 
@@ -17,6 +18,7 @@ __all__ = [
     "decay",
     "fixed_points",
     "share_subnormal",
+    "table_of_sizes",
     "time_multiplying",
     "without_flush",
 ]
@@ -37,6 +39,17 @@ def share_subnormal(values: np.ndarray) -> float:
     sizes = np.ascontiguousarray(values).view(kind) & kind.type(np.iinfo(kind).max >> 1)  # without the sign
     smallest_normal = np.finfo(values.dtype).tiny.view(kind)
     return float(np.mean((sizes > 0) & (sizes < smallest_normal)))
+
+
+def table_of_sizes(velocities: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return, for each vector, the percentages of its entries that are zero, subnormal, and larger."""
+    rows = []
+    for name, values in velocities.items():
+        zero, small = float(np.mean(values == 0)), share_subnormal(values)
+        rows.append(
+            {"": name, "zero, %": 100 * zero, "subnormal, %": 100 * small, "larger, %": 100 * (1 - zero - small)}
+        )
+    return pd.DataFrame(rows)
 
 
 def fixed_points(momentum: float) -> list[int]:

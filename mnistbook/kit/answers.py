@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 import numpy as np
 
-__all__ = ["pack_floats", "pack_indices", "right_rows", "unpack_floats"]
+from mnistbook import results
+from mnistlab.sweeps.runner import Configuration
+
+__all__ = ["pack_floats", "pack_indices", "right_answers", "right_rows", "unpack_floats"]
 
 
 def pack_indices(indices: Iterable[int]) -> str:
@@ -31,6 +35,35 @@ def right_rows(wrong: Collection[str], images: int = 10_000) -> np.ndarray:
         if isinstance(text, str):
             row[np.fromiter(map(int, text.split()), int)] = False
     return right
+
+
+def right_answers(
+    name: str, runs: Iterable[Configuration], images: int = 10_000, folder: Path | None = None
+) -> np.ndarray:
+    """Return whether each stored run is right on each image, booleans of shape (runs, images).
+
+    Parameters
+    ----------
+    name
+        Of the stored table, with the columns ``key`` and ``wrong``.
+    runs
+        Configurations with the keys that are looked for.
+    images
+        How many were looked at.
+    folder
+        Where the table is, if not among the results of the report.
+
+    Raises
+    ------
+    ValueError
+        If a run is not stored.
+    """
+    stored = results.read(name, folder=folder, extra_text=("wrong", "predicted")).set_index("key")["wrong"]
+    keys = [run.key for run in runs]
+    for key in keys:
+        if key not in stored.index:
+            raise ValueError(f"{key} is not among the stored runs of {name}")
+    return right_rows([stored[key] for key in keys], images)
 
 
 def pack_floats(values: np.ndarray) -> str:

@@ -52,10 +52,8 @@ def paired_difference(first: np.ndarray, second: np.ndarray, level: float = 0.95
         raise ValueError(f"results must be paired seed by seed, and have the shapes {first.shape} and {second.shape}")
     if first.size < 2:
         raise ValueError("an interval needs at least two seeds: one shows no spread")
-    difference = second - first
-    mean = difference.mean()
-    half = stats.t.ppf((1 + level) / 2, first.size - 1) * difference.std(ddof=1) / np.sqrt(first.size)
-    return Difference(float(mean), float(mean - half), float(mean + half))
+    low, high = stats.ttest_rel(second, first).confidence_interval(level)
+    return Difference(float(np.mean(second - first)), float(low), float(high))
 
 
 def compare_answers(first_right: np.ndarray, second_right: np.ndarray) -> PairedAnswers:
@@ -64,7 +62,9 @@ def compare_answers(first_right: np.ndarray, second_right: np.ndarray) -> Paired
     For image i let :math:`d_i` be how many seeds are right with the second way, minus how many are with the first. If
     both ways are equally good, each :math:`d_i` is as likely to have the other sign, whatever the seeds have in common
     on that image. The test compares :math:`|\sum_i d_i|` with its exact distribution under random signs. For one seed
-    it is McNemar's (1947) test.
+    it is McNemar's (1947) test: where both are right, or both wrong, an image says nothing, and the others are like
+    tosses of a coin. (scipy's ``binomtest`` is that for one seed, and its ``permutation_test`` draws the signs of so
+    many images at random.)
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The figures of the report. Each function draws one and returns it."""
+"""What figures of several chapters share. A short figure that one cell shows is drawn in that cell."""
 
 from __future__ import annotations
 
@@ -8,30 +8,66 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from mnistbook.kit.style import COLOURS, GREY
+from mnistbook.kit.style import GREY
 
 __all__ = [
+    "annotated_map",
     "bands",
-    "class_counts",
     "confusion",
     "curves",
     "digit_grid",
-    "pixel_histogram",
-    "prediction",
+    "frame",
     "show_digit",
 ]
+
+
+def frame(axes: Axes, colour: str = "#cccccc") -> None:
+    """Leave of ``axes`` a thin frame around what is drawn in them: no ticks, no grid."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set(visible=True, color=colour)
 
 
 def show_digit(axes: Axes, image: np.ndarray) -> None:
     """Draw an image of shape (28, 28) in ``axes``, ink dark on light, as on paper."""
     axes.imshow(image, cmap="gray_r", interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#cccccc")
+    frame(axes)
+
+
+def annotated_map(
+    axes: Axes,
+    values: np.ndarray,
+    texts: np.ndarray,
+    colours: str | np.ndarray = "black",
+    *,
+    fontsize: float = 9,
+    **options: object,
+) -> AxesImage:
+    """Draw a matrix as colours, with a text in each cell, and return the picture, for a bar of its colours.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    values
+        Numbers of shape (rows, columns); NaN leaves a cell without colour.
+    texts, colours
+        What is written in each cell, and in which colour; of the same shape, or one colour for all.
+    fontsize
+        Of the texts.
+    **options
+        Of :meth:`matplotlib.axes.Axes.imshow`, such as ``cmap``.
+    """
+    shown = axes.imshow(values, **options)
+    axes.grid(visible=False)
+    colours = np.broadcast_to(colours, np.shape(texts))
+    for (row, column), text in np.ndenumerate(texts):
+        colour = colours[row, column]
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=fontsize)
+    return shown
 
 
 def digit_grid(images: np.ndarray, captions: Sequence[str] | None = None, *, columns: int = 10) -> Figure:
@@ -46,30 +82,6 @@ def digit_grid(images: np.ndarray, captions: Sequence[str] | None = None, *, col
         show_digit(axes.flat[index], image)
         if captions:
             axes.flat[index].set_title(captions[index], fontsize=8, pad=2.5)
-    return figure
-
-
-def class_counts(counts: Mapping[str, np.ndarray]) -> Figure:
-    """Draw bars of the images per class, as a share of each set; ``counts`` maps a set's name to ten numbers."""
-    figure, axes = plt.subplots(figsize=(7, 2.8))
-    width = 0.8 / len(counts)
-    for index, (name, values) in enumerate(counts.items()):
-        place = np.arange(10) + (index - (len(counts) - 1) / 2) * width
-        axes.bar(place, 100 * values / values.sum(), width * 0.92, label=f"{name} ({values.sum():,} images)")
-    axes.axhline(10, color=GREY, linewidth=1, linestyle="--")
-    axes.set(xlabel="digit", ylabel="share of the images, %", xticks=range(10))
-    axes.grid(axis="x", visible=False)
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure
-
-
-def pixel_histogram(images: np.ndarray) -> Figure:
-    """Draw how often each brightness occurs in uint8 images, on a logarithmic axis."""
-    counts = np.bincount(images.ravel(), minlength=256)
-    figure, axes = plt.subplots(figsize=(7, 2.8))
-    axes.fill_between(np.arange(256), counts / counts.sum(), step="mid", color=COLOURS[0], linewidth=0)
-    axes.set(xlabel="brightness of a pixel, 0 (paper) to 255 (ink)", ylabel="share of the pixels", yscale="log")
-    axes.set_xlim(-2, 257)
     return figure
 
 
@@ -120,28 +132,12 @@ def bands(
 
 def confusion(matrix: np.ndarray) -> Figure:
     """Draw a confusion matrix: numbers everywhere, colour for the errors only, since the diagonal would drown them."""
-    errors = matrix.astype(float)
-    np.fill_diagonal(errors, np.nan)
+    right = np.eye(len(matrix), dtype=bool)
+    errors = np.where(right, np.nan, matrix)
+    texts = np.where(matrix == 0, "·", matrix.astype(str))
+    colours = np.where(right, GREY, np.where(errors > 0.6 * np.nanmax(errors), "white", "black"))
     figure, axes = plt.subplots(figsize=(5.6, 5))
-    shown = axes.imshow(errors, cmap="Oranges")
-    axes.grid(visible=False)
-    limit = np.nanmax(errors) * 0.6
-    for (row, column), count in np.ndenumerate(matrix):
-        right = row == column
-        colour = GREY if right else ("white" if count > limit else "black")
-        axes.text(column, row, f"{count}" if count else "·", ha="center", va="center", color=colour, fontsize=9)
+    shown = annotated_map(axes, errors, texts, colours, cmap="Oranges")
     axes.set(xlabel="the network says", ylabel="the digit is", xticks=range(10), yticks=range(10))
     figure.colorbar(shown, ax=axes, label="errors", shrink=0.8)
-    return figure
-
-
-def prediction(image: np.ndarray, probabilities: np.ndarray, label: int | None = None) -> Figure:
-    """Draw an image beside the probabilities of the ten digits; the bar of the true ``label`` is green."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), width_ratios=[1, 2])
-    show_digit(left, image)
-    colours = [COLOURS[2] if digit == label else COLOURS[0] for digit in range(10)]
-    bars = right.bar(range(10), probabilities, color=colours)
-    right.bar_label(bars, [f"{p:.1%}" if p >= 0.0005 else "" for p in probabilities], fontsize=8, padding=2)
-    right.set(xlabel="digit", ylabel="probability", xticks=range(10), ylim=(0, 1.12), yticks=np.linspace(0, 1, 5))
-    right.grid(axis="x", visible=False)
     return figure

@@ -2,54 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.metrics import confusion_matrix as _confusion_matrix
 from sklearn.metrics import precision_recall_fscore_support
 
-__all__ = ["McNemar", "confusion_matrix", "mcnemar", "per_class", "prediction_interval", "wilson_interval"]
-
-
-class McNemar(NamedTuple):
-    """How often only the first of two classifiers is right, only the second, and how surprising that is.
-
-    ``p_value`` is the probability of a split at least as uneven if both were equally good.
-    """
-
-    first_only: int
-    second_only: int
-    p_value: float
-
-
-def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
-    """Compare two classifiers on the same images by McNemar's (1947) test, in its exact form.
-
-    Images on which both are right, or both wrong, say nothing about which is better; the others are like tosses of a
-    coin, which is fair if the classifiers are equally good.
-
-    Parameters
-    ----------
-    first_right, second_right
-        Whether each classifier is right, booleans of shape (N,), image by image in one order.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
-    first_right, second_right = np.asarray(first_right, bool), np.asarray(second_right, bool)
-    if first_right.shape != second_right.shape:
-        raise ValueError(
-            f"the classifiers must answer for the same images: {first_right.shape} and {second_right.shape}"
-        )
-    first_only = int(np.count_nonzero(first_right & ~second_right))
-    second_only = int(np.count_nonzero(second_right & ~first_right))
-    tosses = first_only + second_only
-    p_value = float(stats.binomtest(first_only, tosses).pvalue) if tosses else 1.0
-    return McNemar(first_only, second_only, p_value)
+__all__ = ["confusion_matrix", "per_class", "prediction_interval", "wilson_interval"]
 
 
 def prediction_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
@@ -82,13 +41,11 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int = 1
     return _confusion_matrix(labels, predicted, labels=range(classes))
 
 
-def wilson_interval(right: int, samples: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(right: int, samples: int) -> tuple[float, float]:
     """Return the 95 % interval of a share, ``right`` of ``samples``, by Wilson's (1927) formula.
 
     It says how far the share would move with another draw of as many samples; unlike the simpler formula it stays
     within 0…1 and is right near its ends.
     """
-    share = right / samples
-    centre = (share + z * z / (2 * samples)) / (1 + z * z / samples)
-    half = z * np.sqrt(share * (1 - share) / samples + z * z / (4 * samples * samples)) / (1 + z * z / samples)
-    return float(centre - half), float(centre + half)
+    low, high = stats.binomtest(right, samples).proportion_ci(method="wilson")
+    return float(low), float(high)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mnistbook.kit.answers import pack_floats, pack_indices
+from mnistbook.kit.stopwatch import Stopwatch
 from mnistbook.projects.networks import spline_deskew
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.mnist import load_mnist
@@ -151,10 +151,10 @@ def train_convolution(run: ProjectRun, images: Images | None = None) -> pd.DataF
     for epoch in range(1, (run.epochs or project.epochs) + 1):
         shuffled = order.permutation(len(images.x))
         x, y = images.x[shuffled], images.y[shuffled]
-        clock, processor = time.perf_counter(), time.process_time()
+        watch = Stopwatch()
         history = _fit(model, x, y, project.batch_size, start if epoch == 1 else None)
         row = {"epoch": epoch, "loss": history["loss"][0], "running_accuracy": history["accuracy"][0]}
-        row |= {"seconds": time.perf_counter() - clock, "cpu_seconds": time.process_time() - processor}
+        row |= watch.stop()._asdict()
         for name, part in (("validation", images.validation), ("test", images.test)):
             measured = scores(model, *part)[:2] if part else (np.nan, np.nan)
             row |= dict(zip((f"{name}_loss", f"{name}_accuracy"), measured, strict=True))

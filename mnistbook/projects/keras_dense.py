@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
-from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from mnistbook.kit.answers import pack_indices, right_rows
+from mnistbook.kit.answers import pack_indices
 from mnistbook.kit.source import Source
+from mnistbook.kit.stopwatch import Stopwatch
 from mnistbook.projects.networks import deskewed, plain
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.network import Network
-from mnistlab.optimizers import Optimizer
+from mnistlab.optimizers import Optimizer, RMSprop
 from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.training import evaluate, fit
 
@@ -36,7 +36,6 @@ __all__ = [
     "keras_network",
     "mnistlab_network",
     "probabilities",
-    "right_answers",
     "summary",
     "train",
     "train_dense",
@@ -44,34 +43,6 @@ __all__ = [
 
 EVALUATED_TOGETHER = 1000
 """Images in one batch when a network is tried."""
-
-
-class RMSprop(Optimizer):
-    r"""Gradient descent on gradients divided by a running root mean square, in Keras's form (:eq:`eq-rmsprop`).
-
-    ``v ← ρ v + (1 - ρ) g²``, then ``w ← w - η g / √(v + ε)``: ε stands under the root, and the first steps are not
-    corrected.
-
-    Raises
-    ------
-    ValueError
-        If ``rho`` is not in [0, 1) or ``epsilon`` is not positive.
-    """
-
-    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7):
-        super().__init__(learning_rate)
-        if not 0 <= rho < 1:
-            raise ValueError(f"rho must be at least 0 and less than 1, not {rho!r}")
-        if not epsilon > 0:
-            raise ValueError(f"epsilon must be positive, not {epsilon!r}")
-        self.rho, self.epsilon = float(rho), float(epsilon)
-
-    def update(self, w: np.ndarray, g: np.ndarray, rate: float) -> None:
-        """``w ← w - η g / √(v + ε)``."""
-        v = self.zeros("mean_square", w)
-        v *= self.rho
-        v += (1 - self.rho) * (g * g)
-        w -= rate * g / np.sqrt(v + self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -191,21 +162,30 @@ def train(run: ProjectRun) -> tuple[Any, pd.DataFrame]:
     model = run.recipe
     images, epochs = images_of(model), run.epochs or model.epochs
     network, attempt = (_in_keras if run.library == "keras" else _in_mnistlab)(model, run.seed)
-    watch = _Watch(lambda: attempt(*images.watched))
+    watch, rows = Stopwatch(), []
+
+    def end_epoch(loss: float) -> None:
+        """Stop the watch, try the network, and start the watch again."""
+        times = watch.stop()
+        watched_loss, watched_accuracy = attempt(*images.watched)
+        row = {"epoch": len(rows) + 1, "loss": loss, "watched_loss": watched_loss, "watched_accuracy": watched_accuracy}
+        rows.append(row | times._asdict())
+        watch.start()
+
     if run.library == "keras":
         # Keras takes the time of validation as part of an epoch, so it validates in a callback here, as mnistlab does.
         callback = import_keras().callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: watch.start(),
-            on_epoch_end=lambda epoch, logs: watch.stop(logs["loss"]),
+            on_epoch_end=lambda epoch, logs: end_epoch(logs["loss"]),
         )
         fit_keras(network, model, *images.train, epochs, [callback])
     else:
         watch.start()
-        fit_mnistlab(network, model, *images.train, epochs, run.seed, lambda row: watch.stop(row["loss"]))
+        fit_mnistlab(network, model, *images.train, epochs, run.seed, lambda row: end_epoch(row["loss"]))
     parameters = network.parameters.size if run.library == "mnistlab" else network.count_params()
     fixed = {"project": run.project, "library": run.library, "framework": _framework(run.library), "seed": run.seed}
     fixed["parameters"] = parameters
-    frame = pd.DataFrame([fixed | row for row in watch.rows])
+    frame = pd.DataFrame([fixed | row for row in rows])
     wrong = np.flatnonzero(probabilities(network, images.test[0]).argmax(axis=1) != images.test[1].argmax(axis=1))
     frame["test_loss"], frame["test_accuracy"], frame["wrong"] = np.nan, np.nan, ""
     ends = [*attempt(*images.test), pack_indices(wrong)]
@@ -240,36 +220,6 @@ def _framework(library: str) -> str:
     keras = import_keras()
     below = import_module(keras.backend.backend())
     return f"Keras {keras.__version__}, {below.__name__} {below.__version__}"
-
-
-class _Watch:
-    """Takes the time of epochs, and tries the network after each, with the clock stopped."""
-
-    def __init__(self, attempt: Callable[[], tuple[float, float]]):
-        self.attempt, self.rows = attempt, []
-
-    def start(self) -> None:
-        self.clock, self.processor = perf_counter(), process_time()
-
-    def stop(self, loss: float) -> None:
-        row = {"epoch": len(self.rows) + 1, "loss": loss}
-        times = {"seconds": perf_counter() - self.clock, "cpu_seconds": process_time() - self.processor}
-        row["watched_loss"], row["watched_accuracy"] = self.attempt()
-        self.rows.append(row | times)
-        self.start()
-
-
-def right_answers(stored: pd.DataFrame, images: int = 10_000) -> np.ndarray:
-    """Return whether networks are right on each test image, booleans of shape (len(stored), images).
-
-    Parameters
-    ----------
-    stored
-        Rows with the column ``wrong`` of :func:`train`.
-    images
-        How many test images there are.
-    """
-    return right_rows(stored["wrong"], images)
 
 
 BOXES = str.maketrans("━─┃│┏┓└┘┳┴┡┩╇├┤┼┬", "--||" + 13 * "+")

@@ -13,10 +13,10 @@ from json import dumps
 from mnistbook.kit.adam_as_keras import AdamAsKeras
 from mnistbook.projects import keras_convolution, networks
 from mnistbook.projects.keras_convolution import ConvolutionalProject
-from mnistbook.projects.keras_dense import DenseModel, RMSprop
+from mnistbook.projects.keras_dense import DenseModel
 from mnistbook.projects.networks import FromScratch
 from mnistlab.losses import CrossEntropy, SoftmaxCrossEntropy, SquaredError
-from mnistlab.optimizers import SGD, Adam
+from mnistlab.optimizers import SGD, Adam, RMSprop
 
 __all__ = ["CONVOLUTIONS", "DENSE", "FROM_SCRATCH", "LIBRARIES", "PROJECTS", "ProjectRun", "Recipe"]
 

@@ -7,24 +7,33 @@ import hashlib
 import html
 import json
 from importlib.resources import files
+from importlib.util import find_spec
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from mnistlab.data import to_vectors
 from mnistlab.devices import to_host
 from mnistlab.images import from_drawing
 from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, WORKING_SIZE
-from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh, make_layer
 from mnistlab.network import Network
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["DigitPad", "example"]
 
 LAYERS = (Dense, ReLU, Sigmoid, Tanh, Softmax, Dropout)
+"""Layers that the page knows; of others it takes what their class has as ``javascript``."""
+
 PAPER, PEN = WORKING_SIZE, 20
 """Pixels across the paper, which needs no shrinking then, and across the pen."""
+
+BAR, EDGE = "#0072b2", "#767676"
+"""Colours of the picture that stands in for a pad in print."""
 
 MOST_BYTES = 1_000_000
 """Of the page that a pad may take."""
@@ -52,7 +61,7 @@ class DigitPad:
     Raises
     ------
     TypeError
-        If it is no network, or a layer is of a kind that the page does not know.
+        If it is no network, or a layer is of a kind that the page does not know and that has no ``javascript``.
     ValueError
         If it does not lead from 784 to 10, ends in another layer, holds numbers that float16 cannot, or would take
         more than 1 MB of the page.
@@ -61,6 +70,7 @@ class DigitPad:
     def __init__(self, network: Network):
         _check(network)
         self.layers = network.config()
+        self.kinds = {type(layer).__name__: layer.javascript for layer in network.layers if layer.javascript}
         self.parameters = to_host(network.parameters).astype("<f2")
         if self._parts_size() > MOST_BYTES:
             raise ValueError(
@@ -70,14 +80,24 @@ class DigitPad:
 
     def network(self) -> Network:
         """Return a network with the weights that the page has."""
-        kinds = {kind.__name__: kind for kind in LAYERS}
-        plain = [dict(layer) for layer in self.layers]
-        network = Network([kinds[layer.pop("type")](**layer) for layer in plain])
+        network = Network([make_layer(layer) for layer in self.layers])
         network.parameters[...] = self.parameters
         return network
 
     def figure(self) -> Figure:
-        """Draw the pad with an example on it, and what the network makes of it."""
+        """Draw the pad with an example on it, and what the network makes of it.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If there is no matplotlib, which nothing else of a pad needs.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "a pad's picture needs matplotlib: pip install 'mnistlab[notebooks]'", name=error.name
+            ) from error
         drawing = example()
         image, network = from_drawing(drawing), self.network()
         probabilities = network.predict_proba(to_vectors(image[None]))[0]
@@ -89,16 +109,19 @@ class DigitPad:
         seen.set_title(f"as the network sees it, {FIELD} × {FIELD}", fontsize=10)
         for axes in (paper, seen):
             axes.set(xticks=[], yticks=[])
-            axes.spines[:].set(visible=True, color="#767676")
-        chances.barh(range(10), probabilities, color="#0072b2")
+            axes.spines[:].set(visible=True, color=EDGE)
+        chances.barh(range(10), probabilities, color=BAR)
         chances.set(yticks=range(10), xlim=(0, 1), xlabel="probability", ylabel="digit")
         chances.invert_yaxis()
         return figure
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str | bytes]:
-        drawing = BytesIO()
-        self.figure().savefig(drawing, format="pdf", metadata={"CreationDate": None})
-        return {"text/html": self._repr_html_(), "application/pdf": drawing.getvalue(), "text/plain": repr(self)}
+        shown: dict[str, str | bytes] = {"text/html": self._repr_html_()}
+        if find_spec("matplotlib"):
+            drawing = BytesIO()
+            self.figure().savefig(drawing, format="pdf", metadata={"CreationDate": None})
+            shown["application/pdf"] = drawing.getvalue()
+        return shown | {"text/plain": repr(self)}
 
     def _repr_html_(self) -> str:
         start = {
@@ -113,7 +136,8 @@ class DigitPad:
             "parameters": base64.b64encode(self.parameters.tobytes()).decode(),
         }
         text = json.dumps(start)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        kinds = ", ".join(f"{name}: {function}" for name, function in self.kinds.items())
+        digest = hashlib.sha256((text + kinds).encode()).hexdigest()[:12]
         style, reader, pad = (_asset(name) for name in ("digit_pad.css", "digit_reader.js", "digit_pad.js"))
         # Names live inside the function. Pads that hold the same network share a mark: each starts those not started.
         return (
@@ -121,6 +145,7 @@ class DigitPad:
             f'<div class="mnistlab-pad" data-pad="{digest}" role="group" aria-label="{html.escape(repr(self))}">'
             "<noscript>This pad needs JavaScript.</noscript></div>\n"
             f"<script>\n(() => {{\n{reader}{pad}const network = {text};\n"
+            f"network.kinds = {{{kinds}}};\n"
             f"""for (const root of document.querySelectorAll('[data-pad="{digest}"]:not([data-started])')) {{\n"""
             '  root.setAttribute("data-started", "");\n'
             "  digitPad(root, network, digitReader);\n"
@@ -153,10 +178,10 @@ def example() -> Image.Image:
 def _check(network: Network) -> None:
     if not isinstance(network, Network):
         raise TypeError(f"a pad shows a Network, not {network!r}")
-    unknown = [layer for layer in network.layers if type(layer) not in LAYERS]
+    unknown = [layer for layer in network.layers if type(layer) not in LAYERS and not layer.javascript]
     if unknown:
         known = ", ".join(kind.__name__ for kind in LAYERS)
-        raise TypeError(f"a pad knows the layers {known}, and not {unknown[0]!r}")
+        raise TypeError(f"a pad knows the layers {known}, and not {unknown[0]!r}, which has no javascript")
     sizes = network.input_size, network.output_size
     if sizes != (FIELD * FIELD, 10):
         raise ValueError(f"a pad needs a network from 784 pixels to 10 digits, not from {sizes[0]} to {sizes[1]}")

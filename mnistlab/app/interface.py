@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
 
 import mnistlab
+from mnistlab.app.docs import add_docs
 from mnistlab.app.limits import Limits
 from mnistlab.app.page import page
 from mnistlab.app.problems import Problem, ProblemAnswer, handle_problems
@@ -56,7 +57,7 @@ PROBLEMS = {
 
 
 def create_interface(network: Network, limits: Limits) -> FastAPI:
-    """Return the application without its sketchpad.
+    """Return the application without its sketchpad; what reads the pictures is its ``state.recognizer``.
 
     Parameters
     ----------
@@ -66,23 +67,26 @@ def create_interface(network: Network, limits: Limits) -> FastAPI:
         What one client may ask.
     """
     recognizer, counter = Recognizer(network, limits.pixels), _Counter(limits.in_flight)
-    threads = ThreadPoolExecutor(limits.at_once, "reader")
+    threads = _Threads(limits.at_once)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        threads.shutdown(cancel_futures=True)
+        threads.end()
 
     app = FastAPI(
         title="mnistlab",
         version=mnistlab.__version__,
         summary="Reads handwritten digits in pictures.",
         lifespan=lifespan,
+        servers=[{"url": "./"}],  # from the description's own address, whatever the prefix
         docs_url=None,  # these two pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.recognizer = recognizer
     handle_problems(app)
+    add_docs(app)
 
     async def read(pictures: list[bytes]) -> list[Reading | Problem]:
         """Return a reading or a problem for each picture."""
@@ -149,12 +153,13 @@ def create_interface(network: Network, limits: Limits) -> FastAPI:
     async def result_page(request: Request) -> HTMLResponse:
         try:
             with counter:
-                (result,) = await read(await read_files(request, "file", 1, limits))
+                results = await read(await read_files(request, "file", limits.files, limits))
         except Problem as problem:
-            result = problem
-        if isinstance(result, Problem) and "text/html" not in request.headers.get("accept", ""):
-            raise result
-        return page(limits, result)
+            results = [problem]
+        alone = results[0] if len(results) == 1 else None
+        if isinstance(alone, Problem) and "text/html" not in request.headers.get("accept", ""):
+            raise alone
+        return page(limits, results)
 
     @app.middleware("http")
     async def plain_headers(request: Request, call_next) -> JSONResponse:
@@ -174,6 +179,29 @@ def _answer(result: Reading | Problem) -> Prediction | ProblemAnswer:
     if isinstance(result, Problem):
         return ProblemAnswer(status=result.status, message=result.message)
     return _prediction(result)
+
+
+class _Threads:
+    """Threads that read pictures, made when the first one comes.
+
+    An application can end and start again, and one that is mounted in another is used without ever being started.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self.pool: ThreadPoolExecutor | None = None
+
+    def submit(self, work: Callable[[bytes], Reading | Problem], data: bytes) -> Future[Reading | Problem]:
+        """Let a thread work on a picture as soon as one is free."""
+        if self.pool is None:
+            self.pool = ThreadPoolExecutor(self.most, "reader")
+        return self.pool.submit(work, data)
+
+    def end(self) -> None:
+        """Let the pictures go that no thread has begun with."""
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+            self.pool = None
 
 
 class _Counter:

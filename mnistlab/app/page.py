@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -18,23 +19,41 @@ from mnistlab.app.recognizer import Reading
 __all__ = ["page"]
 
 
-def page(limits: Limits, outcome: Reading | Problem | None = None) -> HTMLResponse:
-    """Return the page with its form and, above it, what came of the last picture."""
+def page(limits: Limits, outcomes: Sequence[Reading | Problem] = ()) -> HTMLResponse:
+    """Return the page with its form and, above it, what came of the last pictures."""
     status, title, body = 200, "Which digit is it?", ""
-    if isinstance(outcome, Problem):
-        status, title = outcome.status, "That did not work"
-        body = _section("problem", title, f"<p>{escape(outcome.message)}</p>")
-    elif outcome is not None:
-        title = f"It looks like {_named(outcome.digit)}"
-        body = _section("", title, f'<div class="read">{_picture(outcome)}{_bars(outcome)}</div>')
+    if len(outcomes) == 1:
+        (outcome,) = outcomes
+        title, kind = _title(outcome), "problem" if isinstance(outcome, Problem) else ""
+        status = outcome.status if isinstance(outcome, Problem) else 200
+        body = _section(kind, title, _shown(outcome))
+    elif outcomes:
+        title = f"{len(outcomes)} pictures"
+        parts = (
+            f"<h3>Picture {place}: {_title(outcome).lower()}</h3>{_shown(outcome)}"
+            for place, outcome in enumerate(outcomes, 1)
+        )
+        body = _section("", title, "".join(parts))
     text = Template(_asset("page.html")).substitute(
         title=title,
         outcome=body,
         megabytes=f"{limits.file_bytes / 2**20:.3g}",
+        files=limits.files,
+        together=f"{limits.request_bytes / 2**20:.3g}",
         style=_asset("page.css"),
         script=_asset("page.js"),
     )
     return HTMLResponse(text, status, {"Content-Security-Policy": _policy(), "Cache-Control": "no-store"})
+
+
+def _title(outcome: Reading | Problem) -> str:
+    return "That did not work" if isinstance(outcome, Problem) else f"It looks like {_named(outcome.digit)}"
+
+
+def _shown(outcome: Reading | Problem) -> str:
+    if isinstance(outcome, Problem):
+        return f"<p>{escape(outcome.message)}</p>"
+    return f'<div class="read">{_picture(outcome)}{_bars(outcome)}</div>'
 
 
 def _named(digit: int) -> str:

@@ -8,19 +8,25 @@ through what the page uses, in small requests.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import logging
 import os
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
+
+from starlette.routing import Mount
 
 from mnistlab.app.problems import Problem
 from mnistlab.app.recognizer import Recognizer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from gradio import Blocks
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Fence", "decode_drawing", "mount_sketchpad"]
@@ -28,9 +34,9 @@ __all__ = ["Fence", "decode_drawing", "mount_sketchpad"]
 REQUEST_BYTES = 512 * 1024
 PREFIX = "data:image/png;base64,"
 
-PAGE = r"/draw/((assets|static)/[\w./-]+|theme\.css|favicon\.ico|manifest\.json|robots\.txt|config/?)?"
-READ = r"/draw/gradio_api/(info/?|app_id/?|startup-events|theme\.css|queue/data|heartbeat/\w{1,64})"
-SENT = r"/draw/gradio_api/queue/join/?"
+PAGE = r"/((assets|static)/[\w./-]+|theme\.css|favicon\.ico|manifest\.json|robots\.txt|config/?)?"
+READ = r"/gradio_api/(info/?|app_id/?|startup-events|theme\.css|queue/data|heartbeat/\w{1,64})"
+SENT = r"/gradio_api/queue/join/?"
 OPEN = {"GET": re.compile(f"{PAGE}|{READ}"), "HEAD": re.compile(PAGE), "POST": re.compile(SENT)}
 
 
@@ -47,10 +53,12 @@ def decode_drawing(text: object) -> bytes:
 class Fence:
     """Lets through to the sketchpad what its page needs, and keeps requests small.
 
+    It stands around the mounted application itself: whatever prefix a request came under, there is no way past it.
+
     Parameters
     ----------
     app
-        The application around which the fence stands.
+        The mounted application. Its ``root_path`` is where it is mounted, and its doors are named from there.
     """
 
     def __init__(self, app: ASGIApp):
@@ -61,9 +69,7 @@ class Fence:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
-        if scope["type"] != "http" or not scope["path"].startswith("/draw/"):
-            await self.app(scope, receive, send)
-            return
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
         begun, failed, size = False, False, 0
 
         async def counted() -> Message:
@@ -85,7 +91,7 @@ class Fence:
         answer = None
         try:
             pattern = OPEN.get(scope["method"])
-            if pattern is None or ".." in scope["path"] or not pattern.fullmatch(scope["path"]):
+            if pattern is None or ".." in path or not pattern.fullmatch(path):
                 raise Problem(404, "There is nothing at this address. /openapi.json lists what there is.")
             await self.app(scope, counted, noted)
         except Problem as problem:
@@ -99,8 +105,8 @@ class Fence:
             await answer.response()(scope, receive, send)
 
 
-def mount_sketchpad(app: FastAPI, recognizer: Recognizer) -> FastAPI:
-    """Put the sketchpad at ``/draw`` and return the application.
+def mount_sketchpad(app: FastAPI, recognizer: Recognizer) -> None:
+    """Put the sketchpad at ``/draw``.
 
     Parameters
     ----------
@@ -160,5 +166,39 @@ def mount_sketchpad(app: FastAPI, recognizer: Recognizer) -> FastAPI:
         mcp_server=False,
         max_file_size=REQUEST_BYTES,
     )
-    app.add_middleware(Fence)
-    return app
+    (mount,) = [route for route in app.routes if isinstance(route, Mount) and route.path == "/draw"]
+    mount.app = Fence(_Running(mount.app, blocks, app))
+
+
+class _Running:
+    """Starts Gradio's queue with the first request, where no lifespan has: nobody runs that of a mounted application.
+
+    Parameters
+    ----------
+    app
+        Gradio's application.
+    blocks
+        What has the queue.
+    outer
+        The application whose lifespan starts the queue, when it is run.
+    """
+
+    def __init__(self, app: ASGIApp, blocks: Blocks, outer: FastAPI):
+        self.app, self.blocks = app, blocks
+        self.loop: asyncio.AbstractEventLoop | None = None  # where the queue runs; it ends with that
+        lifespan = outer.router.lifespan_context
+
+        @asynccontextmanager
+        async def noted(outer: FastAPI) -> AsyncIterator[object]:
+            async with lifespan(outer) as state:
+                self.loop = asyncio.get_running_loop()
+                yield state
+
+        outer.router.lifespan_context = noted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if self.loop is not asyncio.get_running_loop():
+            self.loop = asyncio.get_running_loop()
+            self.blocks.run_startup_events()
+        await self.app(scope, receive, send)

@@ -14,17 +14,13 @@ import safetensors
 import safetensors.numpy
 
 from mnistlab.atomic import write_atomically
-from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.devices import to_host
-from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.layers import LAYERS, Dense, Layer, make_layer
 from mnistlab.network import Network
 
 __all__ = ["FileFormatError", "load_network", "load_weights_json", "read_metadata", "save_network", "save_weights_json"]
 
 FORMAT = "mnistlab-network-1"
-LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer for layer in (Conv2D, Dense, Dropout, MaxPool2D, ReLU, Sigmoid, Softmax, Tanh)
-}
 
 
 class FileFormatError(ValueError):
@@ -37,7 +33,7 @@ def save_network(network: Network, path: str | Path, metadata: Mapping[str, str]
     Parameters
     ----------
     network
-        Of float32 or float64, made of the library's own layers.
+        Of float32 or float64, made of the library's layers or of your own.
     path
         By custom it ends in ``.safetensors``. An existing file is replaced, in one step.
     metadata
@@ -46,13 +42,12 @@ def save_network(network: Network, path: str | Path, metadata: Mapping[str, str]
     Raises
     ------
     ValueError
-        If a layer is not one of the library's, a parameter is NaN or infinite, or ``metadata`` are not strings.
+        If a layer's ``config`` does not make it again, a parameter is NaN or infinite, or ``metadata`` are not strings.
     OSError
         If the file cannot be written.
     """
-    foreign = [layer for layer in network.layers if LAYERS.get(type(layer).__name__) is not type(layer)]
-    if foreign:
-        raise ValueError(f"a file can hold {', '.join(LAYERS)}, not {foreign[0]!r}")
+    for layer in network.layers:
+        _check_layer(layer)
     if not np.isfinite(network.parameters).all():
         raise ValueError("the network holds NaN or infinite parameters, which no one would want to load")
     metadata = dict(metadata or {})
@@ -76,7 +71,7 @@ def load_network(path: str | Path) -> Network:
     """
     metadata = read_metadata(path)
     try:
-        layers = [_make_layer(config) for config in json.loads(metadata["layers"])]
+        layers = [make_layer(config) for config in json.loads(metadata["layers"])]
         tensors = safetensors.numpy.load_file(path)
         dtypes = {values.dtype for values in tensors.values()}
         if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
@@ -98,6 +93,8 @@ def load_network(path: str | Path) -> Network:
 def read_metadata(path: str | Path) -> dict[str, str]:
     """Return what stands beside the parameters in a network's file; errors as :func:`load_network`."""
     path = Path(path)
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder, and no file")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
@@ -177,12 +174,21 @@ def _shapes(layers: list[Layer]) -> dict[str, tuple[int, ...]]:
     return {f"{i}.{name}": shape for i, layer in enumerate(layers) for name, shape in layer.parameter_shapes().items()}
 
 
-def _make_layer(config: dict[str, object]) -> Layer:
-    arguments = dict(config)
-    kind = arguments.pop("type")
-    if kind not in LAYERS:
-        raise ValueError(f"it has a layer {kind!r}, which this version does not know")
-    return LAYERS[kind](**arguments)
+def _check_layer(layer: Layer) -> None:
+    """Raise ValueError if the layer could not be made again from what the file will say about it."""
+    kind, known = type(layer), LAYERS[type(layer).__name__]
+    if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
+        raise ValueError(
+            f"there is another {kind.__name__}, in {known.__module__}, and a file knows layers by the names of their "
+            f"classes: give {kind.__module__}.{kind.__qualname__} a name of its own"
+        )
+    try:
+        again = make_layer({"type": kind.__name__, **json.loads(json.dumps(layer.config()))})
+        whole = (repr(again), again.parameter_shapes()) == (repr(layer), layer.parameter_shapes())
+    except TypeError as error:
+        raise ValueError(f"{layer!r} cannot be saved: its config() does not make it again ({error})") from error
+    if not whole:
+        raise ValueError(f"{layer!r} cannot be saved: its config() makes {again!r}")
 
 
 def _dense_without_bias(network: Network) -> list[Dense]:

@@ -40,6 +40,9 @@ ACTIVATIONS: dict[str, type[Layer] | None] = {
 }
 """Keras's names of the activations that both have; a linear one computes nothing."""
 
+FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
+"""Whose functions of these names are the same, such as ``tf.nn.relu``; TensorFlow calls its softmax ``softmax_v2``."""
+
 NAMES = {layer: name for name, layer in ACTIVATIONS.items() if layer}
 
 IMAGES = {"data_format": "channels_last"}
@@ -331,8 +334,17 @@ def _feeds(before: Any, after: Any) -> bool:
 def _layer_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...], dtype: str) -> list[Layer]:
     kinds = keras.layers
     known = (
-        *(kinds.Activation, kinds.Conv2D, kinds.Dense, kinds.Dropout, kinds.Flatten, kinds.Identity, kinds.InputLayer),
-        *(kinds.MaxPooling2D, kinds.ReLU, kinds.Reshape, kinds.Softmax),
+        kinds.Activation,
+        kinds.Conv2D,
+        kinds.Dense,
+        kinds.Dropout,
+        kinds.Flatten,
+        kinds.Identity,
+        kinds.InputLayer,
+        kinds.MaxPooling2D,
+        kinds.ReLU,
+        kinds.Reshape,
+        kinds.Softmax,
     )
     if type(layer) not in known:
         names = ", ".join(kind.__name__ for kind in known)
@@ -342,15 +354,15 @@ def _layer_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...], dty
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         raise _refused(layer, "its channels come first, and mnistlab's last")
     if type(layer) is kinds.Dense:
-        return _dense_from_keras(keras, layer, shape)
+        return _dense_from_keras(layer, shape)
     if type(layer) is kinds.Conv2D:
-        return _convolution_from_keras(keras, layer, shape)
+        return _convolution_from_keras(layer, shape)
     if type(layer) is kinds.MaxPooling2D:
         if layer.padding != "valid" or tuple(layer.strides) != tuple(layer.pool_size):
             raise _refused(layer, "mnistlab pools windows side by side, without padding")
         return [MaxPool2D(shape, tuple(layer.pool_size))]
     if type(layer) is kinds.Activation:
-        return _activation(keras, layer, shape)
+        return _activation(layer, shape)
     if type(layer) is kinds.Dropout:
         if layer.noise_shape is not None or not layer.rate < 1:
             raise _refused(layer, f"mnistlab drops each number by itself, with a rate below 1 (here {layer.rate})")
@@ -366,20 +378,20 @@ def _layer_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...], dty
     return []  # on rows, Flatten and Reshape compute nothing, as Identity
 
 
-def _dense_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...]) -> list[Layer]:
+def _dense_from_keras(layer: Any, shape: tuple[int, ...]) -> list[Layer]:
     _check_weights(layer)
     if len(shape) > 1:
         raise _refused(layer, f"it works pixel by pixel on arrays of shape {shape}: put Flatten in front of it")
-    return [Dense(*shape, layer.units, layer.use_bias), *_activation(keras, layer, (layer.units,))]
+    return [Dense(*shape, layer.units, layer.use_bias), *_activation(layer, (layer.units,))]
 
 
-def _convolution_from_keras(keras: ModuleType, layer: Any, shape: tuple[int, ...]) -> list[Layer]:
+def _convolution_from_keras(layer: Any, shape: tuple[int, ...]) -> list[Layer]:
     _check_weights(layer)
     for name, usual in {"padding": "valid", "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}.items():
         if getattr(layer, name) != usual:
             raise _refused(layer, f"its {name} is {getattr(layer, name)!r}, and that of mnistlab's Conv2D {usual!r}")
     ours = Conv2D(shape, layer.filters, tuple(layer.kernel_size), layer.use_bias)
-    return [ours, *_activation(keras, layer, ours.output_shape)]
+    return [ours, *_activation(layer, ours.output_shape)]
 
 
 def _check_weights(layer: Any) -> None:
@@ -394,12 +406,16 @@ def _check_weights(layer: Any) -> None:
         raise _refused(layer, "it is quantized or has LoRA weights")
 
 
-def _activation(keras: ModuleType, layer: Any, shape: tuple[int, ...]) -> list[Layer]:
-    for name, kind in ACTIVATIONS.items():
-        if layer.activation is getattr(keras.activations, name):
-            return [] if kind is None else [_softmax(layer, shape) if kind is Softmax else kind()]
-    shown = getattr(layer.activation, "__name__", f"an object of type {type(layer.activation).__name__}")
-    raise _refused(layer, f"its activation is {shown}, and mnistlab has {', '.join(ACTIVATIONS)}")
+def _activation(layer: Any, shape: tuple[int, ...]) -> list[Layer]:
+    function = layer.activation
+    name = getattr(function, "__name__", f"an object of type {type(function).__name__}").removesuffix("_v2")
+    owner = str(getattr(function, "__module__", "")).split(".")[0]
+    if name not in ACTIVATIONS:
+        raise _refused(layer, f"its activation is {name}, and mnistlab has {', '.join(ACTIVATIONS)}")
+    if owner not in FRAMEWORKS:
+        raise _refused(layer, f"its activation is {name} of {owner}, which may not be Keras's: pass it by its name")
+    kind = ACTIVATIONS[name]
+    return [] if kind is None else [_softmax(layer, shape) if kind is Softmax else kind()]
 
 
 def _softmax(layer: Any, shape: tuple[int, ...]) -> Softmax:

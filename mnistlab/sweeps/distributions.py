@@ -1,123 +1,85 @@
-"""Distributions that a random search draws from."""
+"""Distributions that a random search draws from: those of scipy, by the names that a sweep's file has for them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 from zlib import crc32
 
 import numpy as np
+from scipy import stats
 
-__all__ = ["Choice", "Distribution", "Integers", "LogIntegers", "LogUniform", "Uniform", "draw"]
+__all__ = ["Distribution", "LogIntegers", "draw", "integers", "log_integers", "log_uniform", "uniform"]
 
 
+@runtime_checkable
 class Distribution(Protocol):
-    """Anything that draws a value from a generator."""
+    """Anything that draws values as scipy's distributions do."""
 
-    def draw(self, rng: np.random.Generator) -> object:
-        """Return one value."""
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """Numbers between ``low`` and ``high``, all equally likely, with three digits."""
-
-    low: float
-    high: float
-
-    def __post_init__(self):
-        _check_ends(self)
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """Return one number."""
-        return _three_digits(rng.uniform(self.low, self.high))
+    def rvs(self, *, size: int, random_state: np.random.Generator) -> np.ndarray:
+        """Return ``size`` values."""
 
 
-@dataclass(frozen=True)
-class LogUniform:
-    """Positive numbers whose logarithm is uniform: as many between 0.01 and 0.1 as between 0.1 and 1; three digits."""
-
-    low: float
-    high: float
-
-    def __post_init__(self):
-        _check_ends(self, positive=True)
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """Return one number."""
-        return _three_digits(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
+def uniform(low: float, high: float) -> Distribution:
+    """Return numbers between ``low`` and ``high``, all equally likely."""
+    _check_ends(low, high)
+    return stats.uniform(low, high - low)
 
 
-@dataclass(frozen=True)
-class Integers:
-    """Integers from ``low`` to ``high``, both included, all equally likely."""
-
-    low: int
-    high: int
-
-    def __post_init__(self):
-        _check_ends(self, integer=True)
-
-    def draw(self, rng: np.random.Generator) -> int:
-        """Return one integer."""
-        return int(rng.integers(self.low, self.high, endpoint=True))
+def log_uniform(low: float, high: float) -> Distribution:
+    """Return positive numbers whose logarithm is uniform: as many between 0.01 and 0.1 as between 0.1 and 1."""
+    _check_ends(low, high, positive=True)
+    return stats.loguniform(low, high)
 
 
-@dataclass(frozen=True)
+def integers(low: int, high: int) -> Distribution:
+    """Return integers from ``low`` to ``high``, both included, all equally likely."""
+    _check_ends(low, high, integer=True)
+    return stats.randint(low, high + 1)
+
+
+def log_integers(low: int, high: int) -> Distribution:
+    """Return integers from ``low`` to ``high``, both included, whose logarithm is uniform before they are rounded."""
+    _check_ends(low, high, integer=True, positive=True)
+    return LogIntegers(stats.loguniform(low, high))
+
+
 class LogIntegers:
-    """Integers from ``low`` to ``high``, both included, whose logarithm is uniform before they are rounded."""
+    """Numbers of a distribution, rounded to integers; scipy has no integers on a logarithmic scale."""
 
-    low: int
-    high: int
+    def __init__(self, distribution: Any):
+        self.distribution = distribution
 
-    def __post_init__(self):
-        _check_ends(self, integer=True, positive=True)
-
-    def draw(self, rng: np.random.Generator) -> int:
-        """Return one integer."""
-        return round(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of ``values``, all equally likely."""
-
-    values: Sequence[object]
-
-    def __post_init__(self):
-        if not isinstance(self.values, list | tuple) or not self.values:
-            raise ValueError(f"a choice needs a list with something in it, not {self.values!r}")
-
-    def draw(self, rng: np.random.Generator) -> object:
-        """Return one value."""
-        return self.values[rng.integers(len(self.values))]
+    def rvs(self, *, size: int, random_state: np.random.Generator) -> np.ndarray:
+        """Return ``size`` integers."""
+        return np.rint(self.distribution.rvs(size=size, random_state=random_state)).astype(int)
 
 
 def draw(name: str, distribution: Distribution | Sequence[object], n: int, seed: int) -> list[object]:
-    """Return ``n`` values for the field ``name`` from a stream of its own; a list is a :class:`Choice`.
+    """Return ``n`` values for the field ``name`` from a stream of its own; from a list, each is equally likely.
+
+    Numbers that are not integers are rounded to three digits, so that a configuration reads well and is the same in a
+    file. scikit-learn's ``ParameterSampler`` has one stream for all fields, so that one more field changes the values
+    of the others; and where all fields are lists, it draws without replacement.
 
     Raises
     ------
     TypeError, ValueError
         If ``distribution`` is none.
     """
-    if isinstance(distribution, list | tuple):
-        distribution = Choice(distribution)
-    if not hasattr(distribution, "draw"):
-        raise TypeError(f"{name} needs a distribution such as LogUniform(0.001, 1), not {distribution!r}")
     rng = np.random.default_rng([seed, crc32(name.encode())])
-    return [distribution.draw(rng) for _ in range(n)]
+    if isinstance(distribution, list | tuple):
+        if not distribution:
+            raise ValueError(f"{name}: a choice needs a list with something in it, not {distribution!r}")
+        return [distribution[place] for place in rng.integers(len(distribution), size=n)]
+    if not isinstance(distribution, Distribution):
+        raise TypeError(f"{name} needs a distribution such as scipy.stats.loguniform(0.001, 1), not {distribution!r}")
+    values = distribution.rvs(size=n, random_state=rng)
+    return values.tolist() if values.dtype.kind in "iu" else [float(f"{value:.3g}") for value in values]
 
 
-def _three_digits(value: float) -> float:
-    """Round, so that a configuration reads well and is the same in a file."""
-    return float(f"{value:.3g}")
-
-
-def _check_ends(distribution, *, integer: bool = False, positive: bool = False) -> None:
-    low, high = distribution.low, distribution.high
+def _check_ends(low: float, high: float, *, integer: bool = False, positive: bool = False) -> None:
     kind = int if integer else int | float
     for value in (low, high):
         if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):

@@ -291,7 +291,7 @@ def train(
     rows: list[dict[str, object]] = []
     ends: list[np.ndarray] = []
 
-    def note(row: dict[str, float]) -> None:
+    def note(row: dict[str, float]) -> bool:
         measured = {**row, "epoch_learning_rate": row["learning_rate"], "diverged": False}
         del measured["learning_rate"]
         if run.train_metrics:
@@ -302,8 +302,7 @@ def train(
         rows.append(measured)
         if row["epoch"] > run.epochs - run.average_last:
             ends.append(network.parameters.copy())
-        if row["epoch"] == stop_after != run.epochs:
-            raise _Stopped
+        return row["epoch"] == stop_after != run.epochs
 
     try:
         fit(
@@ -323,9 +322,8 @@ def train(
         )
     except TrainingDiverged as error:
         rows.append({"epoch": error.epoch, "diverged": True})
-    except _Stopped:
-        pass
-    else:
+    stopped = rows[-1]["epoch"] == stop_after != run.epochs
+    if not (rows[-1]["diverged"] or stopped):
         if ends:
             network.parameters[...] = np.mean(ends, axis=0, dtype=np.float64)
         if part.validation:
@@ -338,14 +336,18 @@ def train(
     return network, frame.astype(dict.fromkeys(_MEASURED, float))
 
 
-class _Stopped(Exception):
-    """Enough epochs have been seen."""
-
-
 _MEASURED = (
-    *("loss", "epoch_learning_rate", "seconds", "train_loss", "train_accuracy"),
-    *("validation_loss", "validation_accuracy"),
-    *("final_validation_loss", "final_validation_accuracy", "test_loss", "test_accuracy"),
+    "loss",
+    "epoch_learning_rate",
+    "seconds",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "final_validation_loss",
+    "final_validation_accuracy",
+    "test_loss",
+    "test_accuracy",
 )
 
 

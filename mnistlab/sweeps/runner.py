@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
+import socket
 import sys
 import threading
 import time
@@ -12,14 +12,17 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from secrets import token_hex
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import pandas as pd
 from threadpoolctl import threadpool_info, threadpool_limits
+from tqdm import tqdm
 
 from mnistlab.checks import check_positive, check_seed
 from mnistlab.sweeps.distributions import Distribution, draw
@@ -27,10 +30,13 @@ from mnistlab.sweeps.provenance import provenance
 from mnistlab.sweeps.records import DamagedRecord, decode, encode, read_record, write_record
 from mnistlab.sweeps.run import train_run
 
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
 __all__ = ["Configuration", "SweepError", "SweepFailed", "grid", "random_search", "sweep", "with_seeds"]
 
-WAIT_FOR_WORKERS = 60
-"""Seconds in which the first worker of a cluster must show up."""
+WAIT_FOR_SCHEDULER, WAIT_FOR_WORKERS = 5, 60
+"""Seconds in which the scheduler of a cluster must answer; and for which it may have no worker, at any time."""
 
 
 class Configuration(Protocol):
@@ -46,6 +52,8 @@ Task = Callable[[Any], pd.DataFrame]
 
 def grid(base: Configuration, **lists: Iterable[object]) -> list[Configuration]:
     """Return ``base`` with every combination of the listed values; the last field varies fastest.
+
+    scikit-learn's ``ParameterGrid`` would sort the fields by their names.
 
     >>> from mnistlab.sweeps.run import Run
     >>> [run.name for run in grid(Run(), hidden=[100, 200], seed=[0, 1])]  # doctest: +NORMALIZE_WHITESPACE
@@ -76,7 +84,8 @@ def random_search(
     seed
         Of the draws. Each field has its own stream, which does not change when another field is added.
     **distributions
-        For each field a distribution of :mod:`mnistlab.sweeps.distributions`, or a list to choose from.
+        For each field a distribution of :mod:`scipy.stats` or :mod:`mnistlab.sweeps.distributions`, or a list to
+        choose from.
 
     Raises
     ------
@@ -149,7 +158,7 @@ def sweep(
         How many processes joblib has; as many as there are cores by default. The cores are divided between them, so
         that NumPy's threads do not fight. On a Dask cluster each of a worker's threads is one core's worth.
     scheduler
-        Address of the Dask scheduler, such as ``"tcp://127.0.0.1:8786"``.
+        Address of the Dask scheduler, such as ``"tcp://127.0.0.1:8786"``. Needs the extra ``cluster``.
     progress
         Whether a line on standard error shows how many runs are done; by default only where that is a terminal.
 
@@ -167,12 +176,12 @@ def sweep(
     SweepFailed
         After all other runs are finished, if some raised an error.
     SweepError
-        If a process was killed from outside, or the cluster has no workers.
+        If a process was killed from outside, or the cluster has had no workers for a minute.
     OSError
         If the folder cannot be written to, or the scheduler cannot be reached.
     """
     runs = {_key(run): run for run in runs}
-    folder, name = Path(folder), getattr(task, "__qualname__", type(task).__name__)
+    folder, name = Path(folder), _name(task)
     start = _backend(backend, workers, scheduler)
     frames, missing = {}, {}
     for key, run in runs.items():
@@ -186,14 +195,15 @@ def sweep(
     failed = {}
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
-        with _Line(len(runs), len(frames), progress) as line:
+        with _line(len(runs), len(frames), progress) as line:
             for done in start(task, missing):
                 if done.frame is None:
                     failed[done.key] = done.error
                 else:
                     write_record(folder / f"{done.key}.json", name, done.key, done.frame)
                     frames[done.key] = decode(done.frame)
-                line.step(failed=len(failed))
+                line.set_postfix_str(f"{len(failed)} failed" if failed else "", refresh=False)
+                line.update()
     if failed:
         raise SweepFailed({key: failed[key] for key in runs if key in failed}, len(runs), folder)
     return pd.concat([frames[key] for key in runs], ignore_index=True) if runs else pd.DataFrame()
@@ -292,20 +302,25 @@ def _end_with(parent: int) -> None:
 
 
 def _with_dask(task: Task, runs: dict[str, Configuration], scheduler: str) -> Iterator[_Done]:
-    from distributed import Client, as_completed
-
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise SweepError(f"a sweep on a Dask cluster needs {error.name}: pip install 'mnistlab[cluster]'") from error
+    _check_scheduler(scheduler)
     token = token_hex(4)  # a key of an earlier sweep would be answered from the cluster's memory
     with Client(scheduler, set_as_default=False) as client:
-        try:
-            client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS)
-        except TimeoutError as error:
-            raise SweepError(f"the scheduler {scheduler} has no workers: start some with 'dask worker'") from error
+        threads = client.nthreads()
+        _say(f"workers at {scheduler}: {len(threads)}, with {sum(threads.values())} threads together")
         futures = [
             client.submit(_attempt_on_cluster, task, key, run, key=f"{key}-{token}", pure=False)
             for key, run in runs.items()
         ]
+        ended: SimpleQueue[Future] = SimpleQueue()
+        for future in futures:
+            future.add_done_callback(ended.put)
         try:
-            for future in as_completed(futures, loop=client.loop):
+            for _ in futures:
+                future = _next(ended, client, scheduler)
                 try:
                     done = future.result()
                 except Exception:  # not the task's own, which is caught: its worker died again and again, for example
@@ -314,6 +329,47 @@ def _with_dask(task: Task, runs: dict[str, Configuration], scheduler: str) -> It
                 yield done
         finally:
             client.cancel(futures)
+
+
+def _check_scheduler(scheduler: str) -> None:
+    """Try to reach the scheduler: Dask's own client would try for half a minute, and then leave a traceback."""
+    address = urlsplit(scheduler if "://" in scheduler else f"tcp://{scheduler}")
+    try:
+        if not address.hostname or not address.port:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"a scheduler has an address like tcp://127.0.0.1:8786, not {scheduler!r}") from None
+    try:
+        socket.create_connection((address.hostname, address.port), timeout=WAIT_FOR_SCHEDULER).close()
+    except OSError as error:
+        raise OSError(f"no scheduler answers at {scheduler} ({error}): start one with 'dask scheduler'") from error
+
+
+def _next(ended: SimpleQueue[Future], client: Client, scheduler: str) -> Future:
+    """Return the next run that has ended; give up when there has been no worker for too long.
+
+    Workers that come and die again, since they cannot import what they are sent, do not prolong the time.
+    """
+    alone = 0
+    while True:
+        try:
+            return ended.get(timeout=1)
+        except Empty:
+            workers = client.nthreads()  # an OSError if the scheduler is gone
+        if workers:
+            continue
+        if not alone:
+            _say(f"{scheduler} has no workers: waiting {WAIT_FOR_WORKERS} s for one, which 'dask worker' starts")
+        alone += 1
+        if alone > WAIT_FOR_WORKERS:
+            raise SweepError(
+                f"the scheduler {scheduler} has had no workers for {WAIT_FOR_WORKERS} seconds: start some with "
+                "'dask worker' where mnistlab is installed. What is done is kept, and the same sweep goes on from there"
+            )
+
+
+def _say(text: str) -> None:
+    tqdm.write(text, file=sys.stderr)  # above the line of progress
 
 
 def _attempt_on_cluster(task: Task, key: str, run: Configuration) -> _Done:
@@ -329,6 +385,22 @@ def _key(run: Configuration) -> str:
     if not isinstance(key, str) or not re.fullmatch(r"\w[\w.+-]{0,199}", key):
         raise ValueError(f"a run needs a key that can name a file, and {run!r} has {key!r}")
     return key
+
+
+def _name(task: Task) -> str:
+    """Return a name that two tasks share only if they are the same function with the same arguments bound to it."""
+    if isinstance(task, partial):
+        bound = [*map(repr, task.args), *(f"{name}={value!r}" for name, value in task.keywords.items())]
+        return f"{_name(task.func)}({', '.join(bound)})"
+    kind = task if hasattr(task, "__qualname__") else type(task)
+    module = kind.__module__
+    if module == "__main__":  # as others would import it
+        main = sys.modules["__main__"]
+        if getattr(main, "__spec__", None):
+            module = main.__spec__.name
+        elif hasattr(main, "__file__"):
+            module = Path(main.__file__).stem
+    return f"{module}.{kind.__qualname__}"
 
 
 def _check_fields(base: Configuration, given: dict[str, object]) -> None:
@@ -358,54 +430,14 @@ def _values(name: str, some: object) -> list[object]:
 # Progress
 
 
-class _Line:
-    """How many runs are done, on standard error, drawn again each second so that the time left moves."""
-
-    def __init__(self, total: int, done: int, show: bool | None):
-        self.total, self.before, self.done, self.failed = total, done, done, 0
-        self.shown = sys.stderr.isatty() if show is None else show
-        self.start, self.left_at = time.monotonic(), None
-        self.closed = threading.Event()
-        self.thread = threading.Thread(target=self._redraw, daemon=True)
-
-    def __enter__(self) -> _Line:
-        if self.shown:
-            self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
-            self.closed.set()
-            self.thread.join()
-            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
-
-    def step(self, failed: int) -> None:
-        """Count a run that has ended."""
-        self.done, self.failed = self.done + 1, failed
-        per_run = (time.monotonic() - self.start) / (self.done - self.before)
-        self.left_at = time.monotonic() + per_run * (self.total - self.done)
-        if self.shown:
-            self._draw()
-
-    def text(self) -> str:
-        """Return the line."""
-        text = f"{self.done} of {self.total} runs"
-        text += f", {self.failed} failed" if self.failed else ""
-        if self.left_at is not None:
-            text += f", {_duration(max(0.0, self.left_at - time.monotonic()))} left"
-        return f"{text}, {_duration(time.monotonic() - self.start)} so far"
-
-    def _draw(self) -> None:
-        print(f"\r\x1b[2K{self.text()}", end="", file=sys.stderr, flush=True)
-
-    def _redraw(self) -> None:
-        self._draw()
-        while not self.closed.wait(1):
-            self._draw()
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+def _line(total: int, done: int, show: bool | None) -> tqdm:
+    """Return a line that counts runs; those done before say nothing about the time that is left."""
+    return tqdm(
+        total=total,
+        initial=done,
+        disable=None if show is None else not show,
+        bar_format="{n_fmt} of {total_fmt} runs{postfix}, {remaining} left, {elapsed} so far",
+        mininterval=0,
+        smoothing=0,
+        leave=False,
+    )

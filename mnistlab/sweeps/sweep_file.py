@@ -12,17 +12,17 @@ from typing import Any
 import yaml
 
 from mnistlab.checks import check_positive
-from mnistlab.sweeps.distributions import Choice, Distribution, Integers, LogIntegers, LogUniform, Uniform
+from mnistlab.sweeps.distributions import Distribution, integers, log_integers, log_uniform, uniform
 from mnistlab.sweeps.run import Run
 from mnistlab.sweeps.runner import grid, random_search, unknown_name, with_seeds
 
 __all__ = ["SweepFileError", "read_sweep_file"]
 
 DISTRIBUTIONS: dict[str, Callable[[Any, Any], Distribution]] = {
-    "uniform": Uniform,
-    "log_uniform": LogUniform,
-    "integers": Integers,
-    "log_integers": LogIntegers,
+    "uniform": uniform,
+    "log_uniform": log_uniform,
+    "integers": integers,
+    "log_integers": log_integers,
 }
 
 
@@ -97,10 +97,10 @@ def _random(base: Run, content: dict[str, Any]) -> list[Run]:
         return random_search(base, samples, seed, **distributions)
 
 
-def _distribution(key: str, some: object) -> Distribution:
+def _distribution(key: str, some: object) -> Distribution | list[object]:
     with _at(key):
         if isinstance(some, list):
-            return Choice(some)
+            return some
         if not isinstance(some, dict) or len(some) != 1:
             raise ValueError(f"a list or a distribution like {{log_uniform: [0.001, 1]}} is needed, not {some!r}")
         ((kind, ends),) = some.items()

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Self
 
 import sympy as sp
 
@@ -23,6 +24,7 @@ __all__ = [
     "SIZE",
     "Lemma",
     "LemmaFailed",
+    "Provable",
     "batch_mean",
     "collapse",
     "composition",
@@ -74,8 +76,27 @@ class LemmaFailed(AssertionError):
     """A rule is not the derivative, or could not be shown to be."""
 
 
+class Provable:
+    """A claim that is proved, or is not."""
+
+    proved: bool
+    """Whether it is."""
+
+    def check(self) -> Self:
+        """Return the lemma itself, if it is proved.
+
+        Raises
+        ------
+        LemmaFailed
+            If it is not.
+        """
+        if not self.proved:
+            raise LemmaFailed(repr(self))
+        return self
+
+
 @dataclass(frozen=True)
-class Lemma:
+class Lemma(Provable):
     """A rule and whether it was proved; made by :func:`prove`."""
 
     name: str
@@ -96,18 +117,6 @@ class Lemma:
         """For what it holds, in words: ``every N, D, K``, with the sizes that stand in the statement."""
         names = {symbol.name for symbol in self.statement.free_symbols}
         return "every " + ", ".join(size.name for size in SIZES if size.name in names)
-
-    def check(self) -> Lemma:
-        """Return the lemma itself, if it is proved.
-
-        Raises
-        ------
-        LemmaFailed
-            If it is not.
-        """
-        if not self.proved:
-            raise LemmaFailed(repr(self))
-        return self
 
     def identities(self, **sizes: int) -> Iterator[tuple[sp.Expr, sp.Expr]]:
         """Write the statement out for given sizes, such as ``N=2, D=3, K=4``, without any use of :func:`collapse`.

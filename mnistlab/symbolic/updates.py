@@ -11,15 +11,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from mnistlab.optimizers import SGD, Adam, Optimizer
+from mnistlab.optimizers import SGD, Adam, Optimizer, RMSprop
 from mnistlab.symbolic.array import symbols
-from mnistlab.symbolic.lemmas import Lemma, LemmaFailed, prove, q, r, total
+from mnistlab.symbolic.lemmas import Lemma, Provable, prove, q, r, total
 from mnistlab.symbolic.prove import Proof, compare, is_zero
 
 __all__ = ["LEMMAS", "UPDATES", "Stepwise", "Update", "follow", "prove_update", "symbolic_numbers"]
@@ -49,6 +50,11 @@ def _nesterov(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
 def _moving_average(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
     state["m"] = at.mu * state.get("m", 0) + (1 - at.mu) * g
     return w - at.eta * state["m"]
+
+
+def _rmsprop(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
+    state["v"] = at.rho * state.get("v", 0) + (1 - at.rho) * g * g
+    return w - at.eta * g / np.sqrt(state["v"] + at.epsilon)
 
 
 def _adam(w: Any, g: Any, state: State, at: SimpleNamespace, t: int) -> Any:
@@ -83,6 +89,9 @@ UPDATES: tuple[Update, ...] = (
     Update("SGD.moving_average", lambda: SGD(0.1, momentum=0.5, moving_average=True), _moving_average),
     Update("SGD.weight_decay", lambda: SGD(0.1, weight_decay=0.25), _with_weight_decay(_plain)),
     Update("SGD.l2", lambda: SGD(0.1, l2=0.25), _with_l2(_plain)),
+    Update("RMSprop", lambda: RMSprop(0.1), _rmsprop),
+    Update("RMSprop.weight_decay", lambda: RMSprop(0.1, weight_decay=0.25), _with_weight_decay(_rmsprop)),
+    Update("RMSprop.l2", lambda: RMSprop(0.1, l2=0.25), _with_l2(_rmsprop)),
     Update("Adam", lambda: Adam(0.1), _adam),
     Update("Adam.weight_decay", lambda: Adam(0.1, weight_decay=0.25), _with_weight_decay(_adam)),
     Update("Adam.l2", lambda: Adam(0.1, l2=0.25), _with_l2(_adam)),
@@ -193,7 +202,7 @@ def weight_decay() -> Lemma:
 
 
 @dataclass(frozen=True)
-class Stepwise:
+class Stepwise(Provable):
     """A lemma about all steps: identities that carry a claim from one step to the next."""
 
     name: str
@@ -207,22 +216,10 @@ class Stepwise:
 
     scope = "every step"
 
-    @property
+    @cached_property
     def proved(self) -> bool:
         """Whether each identity holds."""
         return all(is_zero(each.lhs - each.rhs) for each in self.identities)
-
-    def check(self) -> Stepwise:
-        """Return the lemma itself, if it is proved.
-
-        Raises
-        ------
-        LemmaFailed
-            If it is not.
-        """
-        if not self.proved:
-            raise LemmaFailed(repr(self))
-        return self
 
     def __repr__(self) -> str:
         return f"{self.name}: {'proved for every step' if self.proved else 'NOT PROVED'}\n  {self.claim}"
@@ -264,6 +261,18 @@ def moving_average() -> Stepwise:
     return Stepwise("Moving average", "eq-momentum-map", "SGD.moving_average", "v = -η m", steps)
 
 
+def mean_square() -> Stepwise:
+    """Where the gradient stays the same, ``v = (1 - ρᵗ) g²`` after t steps (:eq:`eq-rmsprop`)."""
+    rho = sp.Symbol("rho", positive=True)
+
+    def square(steps: sp.Expr) -> sp.Expr:
+        return (1 - rho**steps) * g_now**2
+
+    first = _equal(square(sp.Integer(0)), sp.Integer(0))
+    step = _equal(rho * square(t) + (1 - rho) * g_now**2, square(t + 1))
+    return Stepwise("Mean square", "eq-rmsprop", "RMSprop", "constant gradient: v = (1 - ρᵗ) g²", (first, step))
+
+
 def bias_correction() -> Stepwise:
     """Where the gradient stays the same, ``m = (1 - βᵗ) g`` after t steps, so ``m̂ = g`` (:eq:`eq-adam`)."""
     beta = sp.Symbol("beta", positive=True)
@@ -299,6 +308,7 @@ LEMMAS: tuple[Callable[[], Lemma | Stepwise], ...] = (
     moving_average,
     weight_decay,
     l2_penalty,
+    mean_square,
     bias_correction,
     weighted_mean,
 )

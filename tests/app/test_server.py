@@ -128,6 +128,19 @@ def test_the_page_shows_picture_and_bars_without_a_script_or_anything_from_outsi
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
+def test_the_page_shows_each_of_several_pictures_as_it_was_seen(client, small, digits):
+    sent = [("file", ("x.png", data)) for data in (digits[3], b"no picture", digits[8])]
+    result = client.post("/", files=sent)
+    assert result.status_code == 200 and '<h2 id="title">3 pictures</h2>' in result.text
+    titles = re.findall("<h3>(.*?)</h3>", result.text)
+    assert titles == ["Picture 1: it looks like a 3", "Picture 2: that did not work", "Picture 3: it looks like an 8"]
+    three, eight = re.findall(r'src="data:image/png;base64,([^"]+)"', result.text)
+    assert three != eight and result.text.count("<rect") == 20 and "Send a picture" in result.text
+    assert client.get("/").text.count("multiple") == 1 and "up to 3 at once" in small.get("/").text
+    answer = small.post("/", files=sent + sent, headers={"accept": "text/html"})
+    assert answer.status_code == 422 and "up to 3 files" in answer.text
+
+
 def test_the_page_says_what_was_wrong(client):
     answer = client.post("/", files={"file": ("<b>.png", b"<script>")}, headers={"accept": "text/html"})
     assert answer.status_code == 415
@@ -330,7 +343,7 @@ def answer_of(scope, body=b""):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(Fence(inside)({"type": "http", "headers": [], **scope}, receive, send))
+    asyncio.run(Fence(inside)({"type": "http", "headers": [], "root_path": "/draw", **scope}, receive, send))
     return sent[0]["status"], bool(reached)
 
 
@@ -340,7 +353,9 @@ def answer_of(scope, body=b""):
         ("GET", "/draw/", 200),
         ("GET", "/draw/assets/index-Abc.js", 200),
         ("POST", "/draw/gradio_api/queue/join", 200),
-        ("GET", "/predict", 200),
+        ("GET", "/predict", 404),
+        ("GET", "//draw/", 404),
+        ("GET", "/draw/draw/", 404),
         ("POST", "/draw/gradio_api/upload", 404),
         ("GET", "/draw/gradio_api/file=/etc/passwd", 404),
         ("GET", "/draw/gradio_api/proxy=http://x", 404),

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnistbook import results
-from mnistbook.ch13_augmentation import figures as augmentation_figures
 from mnistbook.ch13_augmentation import leaderboard, study
 from mnistbook.ch13_augmentation.committee import Ballots, subset_accuracies
+from mnistbook.kit.answers import right_answers
 from mnistlab.sweeps.run import Run, prepared
 from mnistlab.sweeps.runner import with_seeds
 
@@ -121,12 +121,12 @@ def test_what_is_stored_can_be_read_back(tiny, monkeypatch, tmp_path):
     runs = [tiny, *with_seeds([final], range(2))]
     monkeypatch.setattr(study, "all_runs", lambda: runs)
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    monkeypatch.setattr(results, "LARGEST", 10_000_000)  # such networks differ on thousands of images
+    monkeypatch.setattr(results.store, "LARGEST", 10_000_000)  # such networks differ on thousands of images
     study.run(tmp_path / "runs", workers=1)
 
     stored = results.read(study.NAME, folder=tmp_path).set_index("key")
     assert set(stored.index) == {run.key for run in runs}
-    right = study.right_answers(runs, folder=tmp_path)
+    right = right_answers(study.ANSWERS, runs, folder=tmp_path)
     measured = [stored.loc[runs[0].key, "final_validation_accuracy"]]
     measured += [stored.loc[run.key, "test_accuracy"] for run in runs[1:]]
     np.testing.assert_allclose(right.mean(axis=1), measured, atol=1e-6)
@@ -135,7 +135,7 @@ def test_what_is_stored_can_be_read_back(tiny, monkeypatch, tmp_path):
     np.testing.assert_array_equal(votes.answers == labels, right[1:])
     assert set(votes.images) == set(np.flatnonzero(votes.answers[0] != votes.answers[1]))
     with pytest.raises(ValueError, match="is not among the stored runs"):
-        study.right_answers([replace(tiny, seed=9)], folder=tmp_path)
+        right_answers(study.ANSWERS, [replace(tiny, seed=9)], folder=tmp_path)
 
 
 def test_the_test_images_are_kept_for_the_end():
@@ -159,16 +159,16 @@ def test_stored_results_say_what_was_chosen():
         accuracies = {name: stored.loc[run.key, "final_validation_accuracy"] for name, run in candidates.items()}
         assert max(accuracies, key=accuracies.get) == chosen
     finals = with_seeds([study.FINAL, study.STRAIGHT_FINAL], study.FINAL_SEEDS)
-    right = study.right_answers(finals)
+    right = right_answers(study.ANSWERS, finals)
     np.testing.assert_allclose(right.mean(axis=1), stored.loc[[run.key for run in finals], "test_accuracy"], atol=1e-6)
     assert (study.ballots().answers >= 0).all()
 
 
-# The ladder
+# The leaderboard
 
 
-def test_rungs_in_the_table_and_in_the_figure():
-    ours = leaderboard.rung("a network", 9935, "five seeds")
+def test_entries_in_the_table_and_in_the_figure():
+    ours = leaderboard.entry("a network", 9935, "five seeds")
     assert ours.error == pytest.approx(0.65)
     table = leaderboard.table([ours, *leaderboard.PUBLISHED])
     accuracies = table["accuracy, %"].astype(float)
@@ -176,26 +176,16 @@ def test_rungs_in_the_table_and_in_the_figure():
     row = table[table["classifier"] == "a network"].iloc[0]
     low, high = map(float, row["95 % interval"].split(" to "))
     assert 99.17 <= low < 99.35 < high <= 99.50
-    names = [text.get_text() for text in leaderboard.ladder([ours, *leaderboard.PUBLISHED]).axes[0].get_yticklabels()]
+    names = [
+        text.get_text()
+        for text in leaderboard.draw_leaderboard([ours, *leaderboard.PUBLISHED]).axes[0].get_yticklabels()
+    ]
     assert names == list(table["classifier"])
 
 
-def test_published_rungs_are_shares_of_ten_thousand_images():
-    for rung in leaderboard.PUBLISHED:
-        assert 100 * rung.error == pytest.approx(round(100 * rung.error))
-        low, high = leaderboard.interval(rung)
-        assert low < rung.error < high
-        assert rung.checked in ("abstract", "MNIST table", "project", "quoted")
-
-
-# Figures
-
-
-def test_figures_show_every_run():
-    figure = augmentation_figures.ablation({"none": np.array([0.98, 0.982]), "both": np.array([0.99])})
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["none", "both"]
-    low, high = figure.axes[0].get_xlim()
-    assert low < 98 < 99 < high
-    figure = augmentation_figures.committee_sizes({1: np.array([0.99, 0.992]), 2: np.array([0.993])})
-    mean = next(line for line in figure.axes[0].lines if line.get_label().startswith("mean"))
-    np.testing.assert_allclose(mean.get_ydata(), [99.1, 99.3])
+def test_published_entries_are_shares_of_ten_thousand_images():
+    for entry in leaderboard.PUBLISHED:
+        assert 100 * entry.error == pytest.approx(round(100 * entry.error))
+        low, high = leaderboard.interval(entry)
+        assert low < entry.error < high
+        assert entry.checked in ("abstract", "MNIST table", "project", "quoted")

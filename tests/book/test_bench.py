@@ -166,21 +166,21 @@ class Fake:
 
 def test_peers_take_turns_and_the_first_epoch_does_not_count():
     log: list[str] = []
-    crew = measure.Crew()
+    pool = measure.WorkerPool()
     for name, factor in ((peers.OURS, 1.0), ("textbook NumPy", 2.0)):
         times = [(factor * second, factor * second / 2) for second in (100.0, 1.0, 2.0)]
-        crew.workers[name, 1] = Fake(name, log, times)
+        pool.workers[name, 1] = Fake(name, log, times)
     names = (peers.OURS, "textbook NumPy")
-    times = measure.epochs(crew, names, dict.fromkeys(names, SMALL), 1, 2)
+    times = measure.epochs(pool, names, dict.fromkeys(names, SMALL), 1, 2)
     assert log == [*names, *names, *names, *(f"{name} ends" for name in names)]
     assert times == {peers.OURS: [(1.0, 0.5), (2.0, 1.0)], "textbook NumPy": [(2.0, 1.0), (4.0, 2.0)]}
 
 
 def test_rounds_go_on_until_the_time_has_passed(monkeypatch):
-    clock, crew = iter(range(0, 100, 10)), measure.Crew()
+    clock, pool = iter(range(0, 100, 10)), measure.WorkerPool()
     monkeypatch.setattr(measure, "perf_counter", lambda: next(clock))
-    crew.workers[peers.OURS, 1] = Fake(peers.OURS, [], [(float(second), 0.0) for second in range(9)])
-    times = measure.epochs(crew, (peers.OURS,), {peers.OURS: SMALL}, 1, 2, seconds=35.0)
+    pool.workers[peers.OURS, 1] = Fake(peers.OURS, [], [(float(second), 0.0) for second in range(9)])
+    times = measure.epochs(pool, (peers.OURS,), {peers.OURS: SMALL}, 1, 2, seconds=35.0)
     assert times == {peers.OURS: [(1.0, 0.0), (2.0, 0.0), (3.0, 0.0), (4.0, 0.0), (5.0, 0.0)]}
 
 
@@ -197,7 +197,7 @@ def test_few_images_are_counted_as_many(monkeypatch):
     names = [peers.OURS, peers.ONE_BY_ONE]
     taken = {name: [(1.0, 1.0)] * 3 for name in names}
     monkeypatch.setattr(training, "epochs", lambda *arguments: dict(taken))
-    mine, other = training.compare(names, Work(batch=1, count=2_500), 1, 3, measure.Crew())
+    mine, other = training.compare(names, Work(batch=1, count=2_500), 1, 3, measure.WorkerPool())
     assert mine["median"] == 2.0 and mine["images"] == 5_000
     assert other["median"] == 10.0 and other["ratio"] == 5.0
 
@@ -213,7 +213,7 @@ def test_velocities_become_subnormal_between_the_early_epochs_and_the_late():
 def test_a_slow_down_is_late_over_early(monkeypatch):
     taken = {peers.OURS: [(1.0 + (i >= 17), 1.0) for i in range(20)]}
     monkeypatch.setattr(training, "epochs", lambda *arguments: dict(taken))
-    (found,) = training._slow_down((peers.OURS,), SMALL, measure.Crew())
+    (found,) = training._slow_down((peers.OURS,), SMALL, measure.WorkerPool())
     assert found["median"] == 2.0 and found["processor_seconds"] == 1.0
 
 
@@ -326,7 +326,7 @@ def test_the_command_measures_stores_and_does_not_measure_twice(tmp_path, monkey
     class Section:
         @staticmethod
         def groups(short):
-            yield "only", lambda crew: measured.append("only") or [{**ROW, "network": "784-300-10", "batch": 32}]
+            yield "only", lambda pool: measured.append("only") or [{**ROW, "network": "784-300-10", "batch": 32}]
 
     monkeypatch.setattr(__main__, "import_module", lambda name: Section)
     monkeypatch.setattr(__main__, "runs_folder", lambda name: tmp_path / name)
@@ -355,7 +355,7 @@ def test_the_table_can_be_stored_and_read(tmp_path):
     assert "784-300-10, sgd, batch 32, threads 1" in report.text(read)
 
 
-def test_verdicts_take_the_worst_case(tmp_path):
+def test_targets_take_the_worst_case(tmp_path):
     about = {"network": "784-300-10", "optimizer": "sgd", "batch": 32, "repetitions": 5}
     found = {peers.OURS: 1.0, "PyTorch": 3.0, "Keras": 4.0, "scikit-learn": 2.0, peers.BOUND: 0.5}
     lines = [{**ROW, **about, "threads": 1, "peer": name, "ratio": ratio} for name, ratio in found.items()]
@@ -364,8 +364,8 @@ def test_verdicts_take_the_worst_case(tmp_path):
     lines += [{**ROW, "section": "startup", "quantity": "seconds to import beyond NumPy", "median": 0.1}]
     kept = store.Store(tmp_path / "groups.jsonl", {})
     kept.add("a", lines)
-    verdicts = {what: (value, limit) for what, value, limit in report.verdicts(kept.frame())}
-    assert verdicts == {
+    targets = {what: (value, limit) for what, value, limit in report.targets(kept.frame())}
+    assert targets == {
         "time / fastest peer, batch 32": (pytest.approx(1 / 1.6), 0.9),
         "time / Keras, batch 32": (pytest.approx(1 / 3.2), 0.4),
         "time / matrix products, batch 32": (pytest.approx(1 / 0.4), 2.0),
@@ -378,7 +378,7 @@ def test_one_thread_counts_by_processor_time(tmp_path):
     about = {**ROW, "network": "784-300-10", "optimizer": "sgd", "batch": 32, "ratio": 9.0}
     kept = store.Store(tmp_path / "groups.jsonl", {})
     kept.add("a", [{**about, "peer": "PyTorch", "threads": n, "processor_ratio": 2.0 / n} for n in (1, 2)])
-    assert report.verdicts(kept.frame(), "processor_ratio") == [("time / fastest peer, batch 32", 0.5, 0.9)]
+    assert report.targets(kept.frame(), "processor_ratio") == [("time / fastest peer, batch 32", 0.5, 0.9)]
 
 
 def test_a_training_needs_little_memory_beyond_its_data():

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnistlab as ml
-from mnistbook.ch14_what_it_learnt import calibration, human_labels, mistakes
+from mnistbook.ch14_what_it_learnt import calibration, mistakes
+from mnistbook.ch14_what_it_learnt.human_labels import HUMAN_LABELS, read_as
 from mnistlab.symbolic.array import is_shift, symbols
 from mnistlab.symbolic.prove import is_zero
 
@@ -148,12 +149,12 @@ def test_the_sheet_shows_every_image_where_it_belongs(rng):
 
 
 def test_readings_are_of_test_images_and_compare_with_labels():
-    assert len(human_labels.READINGS) == 129
-    assert all(0 <= image < 10_000 and 0 <= each.digit <= 9 for image, each in human_labels.READINGS.items())
-    image = next(image for image, each in human_labels.READINGS.items() if each.doubt)
-    digit = human_labels.READINGS[image].digit
-    assert human_labels.read_as(image, digit) == "the label, in doubt"
-    assert human_labels.read_as(image, (digit + 1) % 10) == "another digit"
-    sure = next(image for image, each in human_labels.READINGS.items() if not each.doubt)
-    assert human_labels.read_as(sure, human_labels.READINGS[sure].digit) == "the label"
-    assert human_labels.read_as(10_001, 3) == "not read"
+    assert len(HUMAN_LABELS) == 129
+    assert all(0 <= image < 10_000 and 0 <= each.digit <= 9 for image, each in HUMAN_LABELS.items())
+    image = next(image for image, each in HUMAN_LABELS.items() if each.doubt)
+    digit = HUMAN_LABELS[image].digit
+    assert read_as(image, digit) == "the label, in doubt"
+    assert read_as(image, (digit + 1) % 10) == "another digit"
+    sure = next(image for image, each in HUMAN_LABELS.items() if not each.doubt)
+    assert read_as(sure, HUMAN_LABELS[sure].digit) == "the label"
+    assert read_as(10_001, 3) == "not read"

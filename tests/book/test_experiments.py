@@ -9,6 +9,7 @@ import pytest
 import mnistlab as ml
 from mnistbook.ch02_network import diagram
 from mnistbook.kit import figures, metrics, style
+from mnistbook.kit.comparisons import compare_answers
 from mnistbook.kit.source import Source
 from mnistbook.kit.tables import Table
 
@@ -32,17 +33,17 @@ def test_the_ends_of_wilsons_interval_are_where_the_share_is_1_96_standard_devia
     assert metrics.wilson_interval(10, 10)[1] <= 1
 
 
-def test_mcnemar_counts_disagreements_and_weighs_them_like_tosses_of_a_coin():
+def test_disagreements_are_weighed_like_tosses_of_a_coin():
     first = np.array([True] * 8 + [False] * 2 + [True] * 90)
     second = np.array([False] * 8 + [True] * 2 + [True] * 90)
-    result = metrics.mcnemar(first, second)
-    assert (result.first_only, result.second_only) == (8, 2)
+    result = compare_answers(first, second)
+    assert (result.first_more, result.second_more) == (8, 2)
     # 8 or more heads, or 2 or fewer, of 10: 2 (1 + 10 + 45) / 1024
     assert result.p_value == pytest.approx(112 / 1024)
-    assert metrics.mcnemar(second, first).p_value == result.p_value
-    assert metrics.mcnemar(first, first) == (0, 0, 1.0)
-    with pytest.raises(ValueError, match="same images"):
-        metrics.mcnemar(first, second[1:])
+    assert compare_answers(second, first).p_value == result.p_value
+    assert compare_answers(first, first) == (0, 0, 1.0)
+    with pytest.raises(ValueError, match="same seeds and images"):
+        compare_answers(first, second[1:])
 
 
 def test_a_prediction_interval_holds_a_further_run_as_often_as_it_says():
@@ -125,8 +126,6 @@ def test_figures_have_labelled_axes():
     style.use()
     rng = np.random.default_rng(0)
     drawn = [
-        figures.class_counts({"training": np.arange(1, 11)}),
-        figures.pixel_histogram(rng.integers(0, 256, (3, 28, 28), dtype=np.uint8)),
         figures.curves({"a": np.ones(3), "b": np.ones(3)}, xlabel="epoch", ylabel="loss", markers=("b",)),
         figures.confusion(rng.integers(0, 9, (10, 10))),
     ]

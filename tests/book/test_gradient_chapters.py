@@ -10,7 +10,6 @@ import pytest
 import mnistlab as ml
 from mnistbook.ch06_matrix_form import cost
 from mnistbook.ch06_matrix_form.flow import flow
-from mnistbook.ch07_checking_gradients.error_curves import error_curves
 from mnistbook.ch19_where_the_time_goes.calls import logged
 
 matplotlib.use("agg")
@@ -57,12 +56,3 @@ def test_the_flow_names_every_value_and_its_derivative():
     (axes,) = flow().axes
     drawn = {text.get_text() for text in axes.texts}
     assert {"$x$", "$z$", "$h$", r"$\theta$", "$W^{(1)}$", "$dW^{(1)}$", "$W^{(2)}$", "$dW^{(2)}$"} <= drawn
-
-
-def test_each_curve_and_each_optimum_is_drawn_in_one_colour():
-    steps = np.array([1e-3, 1e-2, 1e-1])
-    figure = error_curves(steps, {"a": steps, "b": 2 * steps}, {"b": 0.01})
-    curve_a, curve_b, optimum, *_ = figure.axes[0].lines
-    assert curve_a.get_label() == "a" and curve_b.get_ydata() == pytest.approx(2 * steps)
-    assert optimum.get_xdata() == [0.01, 0.01]
-    assert optimum.get_color() == curve_b.get_color() != curve_a.get_color()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.linalg import eigvalsh
 
 import mnistlab as ml
+from mnistbook import results
 from mnistbook.ch11_hyperparameters import figures as heatmaps
 from mnistbook.ch11_hyperparameters import range_test, study, tuning
 from mnistlab.sweeps.run import Run
@@ -80,6 +81,11 @@ def test_no_setting_is_best_if_all_diverged():
 def test_a_missing_run_is_named():
     with pytest.raises(KeyError, match="1 of 2 runs are missing"):
         study.select(rows_of([Run()], lambda run: 0.9), [Run(), Run(seed=7)])
+
+
+def test_every_run_of_the_first_round_is_stored():
+    for runs in study.first_round().values():
+        assert len(study.select(results.read(study.NAME), runs)) == len(runs)
 
 
 def test_the_second_round_trains_the_best_of_each_part_for_longer(first):
@@ -279,18 +285,10 @@ def test_a_map_marks_failures_and_the_best_cell():
     assert len(framed) == 1 and framed[0].get_x() > 1.5 and framed[0].get_y() > 0.5
 
 
-def test_the_other_figures_show_every_line(first):
-    parts = study.first_round()
-    momentum = study.select(first, parts["momentum"])
+def test_lines_show_every_value_in_both_scales(first):
+    momentum = study.select(first, study.first_round()["momentum"])
     scales = {"rate": lambda rate, _: rate, "effective": lambda rate, value: rate / (1 - value)}
     figure = heatmaps.lines(momentum, "momentum", scales, "momentum")
     left, right = (panel.lines[1].get_xdata() for panel in figure.axes)
     np.testing.assert_allclose(right, 4 * left)
     assert len(figure.axes[0].lines) == 4
-    figure = heatmaps.widths(study.select(first, parts["width"]))
-    assert len(figure.axes[0].lines) == 6
-    figure = heatmaps.depths(study.select(first, parts["depth"]), study.ACTIVATIONS)
-    assert [len(panel.lines) for panel in figure.axes] == [3, 3, 3]
-    names = {"learning_rate": "η", "batch_size": "B", "hidden": "units"}
-    figure = heatmaps.searches(*(study.select(first, parts[f"{name} search"]) for name in ("random", "grid")), names)
-    assert all(len(panel.collections) == 2 for panel in figure.axes[:3])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,9 +10,9 @@ import pytest
 import mnistlab as ml
 from mnistbook import results
 from mnistbook.ch15_same_network_twice import twins as keras_steps
-from mnistbook.ch16_dense_in_keras import figures as keras_dense_figures
 from mnistbook.ch16_dense_in_keras import study
 from mnistbook.ch16_dense_in_keras import tables as keras_dense_tables
+from mnistbook.kit.answers import right_rows
 from mnistbook.projects import keras_dense
 from mnistbook.projects.keras_dense import Images, RMSprop
 from mnistbook.projects.registry import DENSE, LIBRARIES, PROJECTS, ProjectRun
@@ -100,7 +99,7 @@ def test_a_training_learns_and_says_what_it_reached(few, project, library):
     p = keras_dense.probabilities(network, x)
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
     last = frame.iloc[-1]
-    right = keras_dense.right_answers(frame.iloc[[-1]], 80)[0]
+    right = right_rows([last["wrong"]], 80)[0]
     np.testing.assert_array_equal(right, p.argmax(axis=1) == t.argmax(axis=1))
     assert last["test_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
     assert last["test_loss"] == pytest.approx(-np.log((p * t).sum(axis=1)).mean(), rel=1e-3)
@@ -151,7 +150,7 @@ def test_the_study_stores_runs_curves_and_answers(few, monkeypatch, tmp_path):
     answers = results.read(study.ANSWERS, folder=tmp_path, extra_text=["wrong"])
     assert set(runs["key"]) == set(answers["key"]) == {run.key for run in some}
     assert len(curves) == 8
-    right = keras_dense.right_answers(answers, 80)
+    right = right_rows(answers["wrong"], 80)
     assert right.mean(axis=1) == pytest.approx(answers[["key"]].merge(runs, on="key")["test_accuracy"], abs=1e-6)
 
 
@@ -179,11 +178,11 @@ def test_stored_runs_are_those_of_the_study(stored):
 
 def test_stored_answers_make_the_stored_accuracies(stored):
     answers = results.read(study.ANSWERS, extra_text=["wrong"]).set_index("key").loc[stored["key"]]
-    right = keras_dense.right_answers(answers)
+    right = right_rows(answers["wrong"])
     assert right.mean(axis=1) == pytest.approx(stored["test_accuracy"], abs=1e-6)
 
 
-# Tables and figures
+# Tables
 
 
 def made_up(accuracies: dict[str, list[float]]) -> pd.DataFrame:
@@ -257,26 +256,3 @@ def test_lines_of_code_are_counted_without_words():
         return x
 
     assert keras_dense.count_lines(function) == 2
-
-
-def test_curves_show_both_libraries_and_what_was_published():
-    rows = [
-        {"project": "1k", "library": lib, "seed": seed, "epoch": e, "loss": 1 / e, "watched_accuracy": 0.9}
-        for lib in LIBRARIES
-        for seed in (0, 1)
-        for e in (1, 2, 3)
-    ]
-    figure = keras_dense_figures.draw_curves(pd.DataFrame(rows))
-    upper, lower = figure.axes
-    assert [line.get_label() for line in lower.lines] == ["mnistlab", "Keras", "published"]
-    np.testing.assert_allclose(upper.lines[0].get_ydata(), [1, 1 / 2, 1 / 3])
-    assert lower.lines[2].get_ydata()[0] == pytest.approx(94.82)
-    plt.close(figure)
-
-
-def test_two_predictions_are_twenty_bars():
-    p = np.linspace(0, 0.18, 10)
-    figure = keras_dense_figures.draw_two_predictions(np.zeros((28, 28)), {"a": p, "b": p[::-1]})
-    heights = [bar.get_height() for bar in figure.axes[1].patches]
-    np.testing.assert_allclose(heights, [*p, *p[::-1]])
-    plt.close(figure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import matplotlib
@@ -94,9 +95,9 @@ def test_a_name_cannot_end_the_markup():
         ([ml.Dense(2, 2), ml.Tanh(), ml.Dense(2, 2), ml.Sigmoid()], X, 1),
         ([ml.Dense(2, 3), ml.Sigmoid(), ml.Dense(3, 2), ml.Sigmoid()], X, 1),
         ([ml.Dense(2, 2, bias=False), ml.Sigmoid(), ml.Dense(2, 2), ml.Sigmoid()], X, 1),
-        (tiny_network().layers, X[0], 1),
-        (tiny_network().layers, X * np.nan, 1),
-        (tiny_network().layers, X, 11),
+        (copy.deepcopy(tiny_network().layers), X[0], 1),
+        (copy.deepcopy(tiny_network().layers), X * np.nan, 1),
+        (copy.deepcopy(tiny_network().layers), X, 11),
     ],
 )
 def test_what_cannot_be_shown_is_refused(layers, x, rate):

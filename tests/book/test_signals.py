@@ -1,13 +1,10 @@
 """The size of signals and gradients by depth."""
 
-import matplotlib
 import numpy as np
 import pytest
 
 import mnistlab as ml
 from mnistbook.ch09_initialization import signals
-
-matplotlib.use("agg")
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +45,3 @@ def test_gradients_are_those_of_the_loss_with_respect_to_each_layers_output(batc
         numerical = ml.numerical_gradient(value, shift)
     assert gradients[0] == pytest.approx(np.sqrt(np.mean(numerical**2)), rel=1e-6)
     assert len(gradients) == 3
-
-
-def test_histograms_have_a_panel_for_each_network_and_depth(batch):
-    networks = {"He": signals.deep_network(ml.He(), hidden=3, width=8)}
-    figure = signals.histograms(networks, batch[0], (1, 3))
-    assert len(figure.axes) == 2 and all("zeros" in axes.get_title() for axes in figure.axes)

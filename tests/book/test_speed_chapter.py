@@ -6,7 +6,6 @@ from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,9 +15,7 @@ import mnistlab as ml
 from mnistbook.ch19_where_the_time_goes import (
     calls,
     roofline,
-    roofline_figures,
     step_parts,
-    subnormal_figures,
     subnormals,
 )
 from mnistbook.ch19_where_the_time_goes.roofline import Machine, Product
@@ -26,12 +23,6 @@ from mnistlab import optimizers
 from mnistlab.training import train_step
 
 SIZES = st.lists(st.integers(1, 50), min_size=2, max_size=5)
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 # Operations and bytes.
@@ -119,15 +110,12 @@ def test_the_roof_is_the_lower_of_two():
     assert machine.roof(1.0, cached=True) == 50
 
 
-def test_machine_and_products_are_measured_and_drawn():
+def test_machine_and_products_are_measured():
     machine = roofline.measure_machine(1, side=64, cached_bytes=2**12, large_bytes=2**14)
     assert min(machine) > 0
     products = roofline.time_products((20, 8, 3), (1, 16), 0.0005)
     assert len(products) == 2 * 5 and (products["seconds"] > 0).all()
     assert np.allclose(products["rate"], products["flops"] / products["seconds"])
-    axes = roofline_figures.draw_roofline(machine, products).axes[0]
-    assert {text.get_text() for text in axes.texts} == {"1", "16"}
-    assert len(axes.get_legend().get_texts()) == 2 + 5
 
 
 # Parts of a step.
@@ -160,13 +148,9 @@ def test_a_timed_step_learns_nothing_from_what_is_not_finite():
     np.testing.assert_array_equal(network.parameters, before)
 
 
-def test_parts_are_timed_for_each_batch_size_and_drawn():
+def test_parts_are_timed_for_each_batch_size():
     parts = step_parts.time_parts(*small_training(), (10, 30), images=100)
     assert list(parts.index) == [10, 30] and tuple(parts.columns) == step_parts.PARTS
-    axes = step_parts.draw_parts(parts, parts.sum(axis=1) / 2).axes[0]
-    assert len(axes.patches) == 2 * len(step_parts.PARTS)
-    heights = [patch.get_height() for patch in axes.patches]
-    assert sum(heights) == pytest.approx(1e6 * (parts.sum(axis=1) / parts.index).sum())
     with pytest.raises(ValueError, match="a batch of 91 cannot be drawn from 90 samples"):
         step_parts.time_parts(*small_training(), (91,))
 
@@ -221,10 +205,7 @@ def test_multiplying_is_timed():
     assert subnormals.time_multiplying(1.0, count=64, rounds=3) > 0
 
 
-def test_sizes_are_counted_and_drawn():
+def test_sizes_are_counted():
     velocities = {"a": np.array([0, 1e-40, 1e-3, 1], np.float32), "b": np.array([1e-3], np.float32)}
-    table = subnormal_figures.table_of_sizes(velocities)
+    table = subnormals.table_of_sizes(velocities)
     assert table.iloc[:, 1:].to_numpy().tolist() == [[25, 25, 50], [0, 0, 100]]
-    axes = subnormal_figures.draw_sizes(velocities).axes[0]
-    heights = [patch.get_data().values for patch in axes.patches if hasattr(patch, "get_data")]
-    assert [float(values.sum()) for values in heights] == pytest.approx([75, 100])

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from mnistbook import results
-from mnistbook.ch19_where_the_time_goes.bench import figures, peers, tables
+from mnistbook.ch19_where_the_time_goes.bench import peers, styles, tables
 from mnistbook.ch19_where_the_time_goes.bench.training import BATCHES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +20,6 @@ SOME_MOMENTUM = [name for name in peers.PEERS if name not in peers.PLAIN]
 @pytest.fixture(scope="module")
 def bench() -> pd.DataFrame:
     return results.read("bench")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def test_it_comes_from_one_run_of_committed_code_with_all_peers_and_kernels_of_the_libraries_choice(bench):
@@ -106,13 +99,11 @@ def test_the_machine_is_named(bench):
     assert sum("Gflop/s" in name for name in about) == 2
 
 
-def test_pictures_have_a_line_a_peer_and_panels_for_all_that_is_varied(bench):
-    panels = figures.draw_epochs(bench).axes
-    assert [axes.get_title() for axes in panels] == ["1 thread", "2 threads"]
-    drawn = panels[0].get_legend_handles_labels()[1]
-    assert drawn == [name for name in peers.PEERS if name != peers.ONE_BY_ONE]
-    panels = figures.draw_scaling(bench).axes
-    assert [axes.get_xlabel() for axes in panels] == ["hidden units", "hidden layers", "images", "threads"]
+def test_each_peer_in_batches_has_a_style_of_its_own(bench):
+    in_batches = bench[(bench["section"] == "training") & (bench["batch"] > 1)]
+    assert set(styles.STYLES) == set(in_batches["peer"])
+    looks = {(style["color"], style["marker"]) for style in styles.STYLES.values()}
+    assert len(looks) == len(styles.STYLES)
 
 
 def test_the_readme_says_what_is_stored(bench):

@@ -1,13 +1,10 @@
 """Optimizers on a quadratic, against what theory says of them."""
 
-import matplotlib
 import numpy as np
 import pytest
 
 import mnistlab as ml
 from mnistbook.ch08_optimizers import surface
-
-matplotlib.use("agg")
 
 
 def test_gradient_descent_on_a_quadratic_is_a_geometric_sequence():
@@ -27,10 +24,3 @@ def test_gradient_descent_on_a_quadratic_is_a_geometric_sequence():
 )
 def test_the_largest_stable_rate_is_that_of_theory(make, bound):
     assert surface.largest_stable_rate(make) == pytest.approx(bound, rel=0.01)
-
-
-def test_each_path_is_drawn():
-    optimizers = {"a": ml.SGD(0.1), "b": ml.SGD(0.1, 0.9), "c": ml.SGD(0.1, 0.9, nesterov=True), "d": ml.Adam(0.1)}
-    figure = surface.paths(optimizers, np.array([1.0, 20.0]), np.array([3.0, 1.0]), steps=7)
-    assert [panel.get_title() for panel in figure.axes] == list("abcd")
-    assert all(len(panel.lines[0].get_xdata()) == 8 for panel in figure.axes)

@@ -360,13 +360,8 @@ def test_what_cannot_be_called_is_refused(data, wrong):
 
 def test_pictures_show_what_they_say(digits):
     pytest.importorskip("matplotlib").use("Agg")
-    from mnistbook.ch13_augmentation.distortions import displacement_fields, distorted_digits
+    from mnistbook.ch13_augmentation.distortions import displacement_fields
 
-    panels = distorted_digits(digits[:3]).axes
-    assert [axes.get_ylabel() for axes in panels[::3]] == ["original", "deskewed", "affine", "elastic", "both"]
-    shown = np.array([axes.images[0].get_array() for axes in panels]).reshape(5, 3, 28, 28)
-    assert (shown[0] == digits[:3]).all()
-    assert len(np.unique(shown.reshape(15, -1), axis=0)) == 15
     above = displacement_fields(digits[0], (1, 4), size=1.5).axes[:2]
     for axes in above:
         arrows = axes.collections[0]

@@ -333,3 +333,27 @@ def test_every_place_of_a_kernel_is_used():
     network.parameters[...] = kernel.ravel()
     expected = [(image[a : a + 2, b : b + 3] * kernel).sum() for a, b in product(range(3), range(3))]
     np.testing.assert_array_equal(network.forward(image.reshape(1, -1))[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "keras_name"),
+    [(ml.Glorot(), "glorot_uniform"), (ml.He(), "he_normal"), (ml.LeCun(), "lecun_normal")],
+)
+@pytest.mark.parametrize("size", [(3, 3, 1, 32), (5, 3, 16, 8)])
+def test_initial_weights_are_as_wide_as_keras_makes_them(initializer, keras_name, size):
+    a, b, depth, filters = size
+    layer = ml.Conv2D((9, 9, depth), filters, (a, b), initializer=initializer)
+    ml.Network([layer])
+    fan_in, fan_out = a * b * depth, a * b * filters  # of Keras's compute_fans
+    if keras_name == "glorot_uniform":
+        limit = np.sqrt(6 / (fan_in + fan_out))
+        assert 0.9 * limit < np.abs(layer.W).max() <= limit
+    else:
+        deviation = np.sqrt({"he_normal": 2, "lecun_normal": 1}[keras_name] / fan_in)
+        assert layer.W.std() == pytest.approx(deviation, rel=0.15)
+
+
+def test_the_limit_of_glorot_for_the_first_layer_of_a_small_network():
+    layer = ml.Conv2D((28, 28, 1), 32, 3, initializer=ml.Glorot())
+    ml.Network([layer])
+    assert np.abs(layer.W).max() == pytest.approx(0.142, abs=0.001)

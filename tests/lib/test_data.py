@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnistlab as ml
-from mnistlab.data import ahead
+from mnistlab.data import prefetch
 
 
 def test_to_vectors_scales_each_brightness():
@@ -104,7 +104,7 @@ def test_items_are_made_one_ahead_in_another_thread_and_come_in_order():
 
     seen = []
     deadline = time.monotonic() + 10
-    for number in ahead(items()):
+    for number in prefetch(items()):
         while len(made) < min(number + 2, 4) and time.monotonic() < deadline:  # the next one, without being asked for
             time.sleep(0.001)
         seen.append((number, len(made)))
@@ -117,7 +117,7 @@ def test_an_error_comes_after_the_items_before_it():
         yield 1
         raise ValueError("the second")
 
-    coming = ahead(items())
+    coming = prefetch(items())
     assert next(coming) == 1
     with pytest.raises(ValueError, match="the second"):
         next(coming)
@@ -125,7 +125,7 @@ def test_an_error_comes_after_the_items_before_it():
 
 def test_no_thread_stays_when_nobody_wants_more():
     threads = []
-    coming = ahead(threads.append(threading.current_thread()) or number for number in range(10))
+    coming = prefetch(threads.append(threading.current_thread()) or number for number in range(10))
     next(coming)
     coming.close()
     assert len(threads) == 2 and not threads[0].is_alive()
@@ -133,7 +133,7 @@ def test_no_thread_stays_when_nobody_wants_more():
 
 def test_the_other_thread_has_the_callers_errstate():
     with np.errstate(divide="raise"):
-        coming = ahead(np.float64(1) / np.float64(divisor) for divisor in (1, 0))
+        coming = prefetch(np.float64(1) / np.float64(divisor) for divisor in (1, 0))
         assert next(coming) == 1
         with pytest.raises(FloatingPointError):
             next(coming)

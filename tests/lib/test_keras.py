@@ -346,16 +346,3 @@ def test_a_kink_between_the_twins_is_seen(monkeypatch: pytest.MonkeyPatch):
     result = keras_steps.train_twins(network, *(make() for make in PAIRS["plain"]), [batch])
     assert result.flips.tolist() == [1]
     assert result.gaps[0] > 1e-4
-
-
-def test_the_figures_show_what_they_were_given():
-    pair = [twins(*(make() for make in PAIRS["plain"]), dtype) for dtype in (np.float32, np.float64)]
-    losses = keras_steps.draw_losses({"one": pair[0], "two": pair[1]})
-    np.testing.assert_array_equal(losses.axes[0].lines[0].get_ydata(), pair[0].losses)
-    gaps = keras_steps.draw_gaps({"one": tuple(pair), "two": tuple(pair)})
-    assert [axes.get_title() for axes in gaps.axes] == ["one", "two"]
-    single, scaled, double, *flips = (line.get_ydata() for line in gaps.axes[0].lines)
-    np.testing.assert_array_equal(scaled / double, 2.0**29)
-    np.testing.assert_array_equal(single, pair[0].gaps)
-    assert len(flips) == int(pair[0].flips.any())
-    assert len(keras_steps.draw_difference({"a": pair[0].gaps, "b": pair[1].gaps}).axes[0].lines) == 2

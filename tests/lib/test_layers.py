@@ -167,3 +167,19 @@ def test_biases_start_at_zero_and_the_initializer_is_used():
     ml.Network([layer])
     assert (layer.W >= 5).all()
     np.testing.assert_array_equal(layer.b, 0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sigmoid_is_exact_to_a_few_units_in_the_last_place(dtype: type):
+    """On both sides, down to where the type has its smallest numbers: against 100 digits."""
+    mpmath = pytest.importorskip("mpmath")
+    end = {np.float32: 103, np.float64: 740}[dtype]
+    x = np.array([*np.linspace(-end, end, 801), *np.linspace(-40, 40, 801), 0, -20, -17, 1e-30, -1e30, 1e30], dtype)
+    y = ml.Sigmoid().forward(x)
+    with mpmath.workdps(100):
+        true = [1 / (1 + mpmath.exp(-mpmath.mpf(float(value)))) for value in x]
+        rounded = np.array([float(value) for value in true]).astype(dtype)
+        units = [abs(mpmath.mpf(float(a)) - b) / float(np.spacing(c)) for a, b, c in zip(y, true, rounded, strict=True)]
+    assert max(units) < 4
+    assert y.dtype == dtype

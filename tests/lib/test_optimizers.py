@@ -39,6 +39,11 @@ def adam(w: float, g: float, memory: dict) -> float:
     return w - RATE * m_hat / (np.sqrt(v_hat) + 0.01)
 
 
+def rmsprop(w: float, g: float, memory: dict) -> float:
+    memory["v"] = 0.95 * memory.get("v", 0) + 0.05 * g**2
+    return w - RATE * g / np.sqrt(memory["v"] + 0.01)
+
+
 def decayed(step: Callable) -> Callable:
     return lambda w, g, memory: step((1 - RATE * 0.3) * w, g, memory)
 
@@ -54,6 +59,9 @@ TWINS = {
     "moving average": (lambda: ml.SGD(RATE, MU, moving_average=True), average),
     "moving average, as classical": (lambda: ml.SGD(RATE, MU, moving_average=True), classical(RATE * (1 - MU), MU)),
     "adam": (lambda: ml.Adam(RATE, 0.7, 0.95, 0.01), adam),
+    "rmsprop": (lambda: ml.RMSprop(RATE, 0.95, 0.01), rmsprop),
+    "rmsprop, weight decay": (lambda: ml.RMSprop(RATE, 0.95, 0.01, weight_decay=0.3), decayed(rmsprop)),
+    "rmsprop, l2": (lambda: ml.RMSprop(RATE, 0.95, 0.01, l2=0.3), penalised(rmsprop)),
     "plain, weight decay": (lambda: ml.SGD(RATE, weight_decay=0.3), penalised(lambda w, g, memory: w - RATE * g)),
     "momentum, weight decay": (lambda: ml.SGD(RATE, MU, weight_decay=0.3), decayed(classical(RATE, MU))),
     "momentum, l2": (lambda: ml.SGD(RATE, MU, l2=0.3), penalised(classical(RATE, MU))),
@@ -132,6 +140,8 @@ def test_dtype_stays_that_of_the_parameters():
         (lambda: ml.Adam(beta_1=1.0), ValueError, "beta_1 must be at least 0 and less than 1, not 1.0"),
         (lambda: ml.Adam(beta_2=float("nan")), ValueError, "beta_2 must be at least 0 and less than 1, not nan"),
         (lambda: ml.Adam(epsilon=0), ValueError, "epsilon must be positive, not 0"),
+        (lambda: ml.RMSprop(epsilon=-1), ValueError, "epsilon must be positive, not -1"),
+        (lambda: ml.RMSprop(rho=1.0), ValueError, "rho must be at least 0 and less than 1, not 1.0"),
         (lambda: ml.Adam(momentum=0.9), TypeError, "unexpected keyword argument 'momentum'"),
         (lambda: ml.SGD(0.1, lr=0.2), TypeError, "unexpected keyword argument 'lr'"),
     ],
@@ -139,3 +149,36 @@ def test_dtype_stays_that_of_the_parameters():
 def test_wrong_options(make: Callable, error: type[Exception], message: str):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_squares_still_count(dtype: type):
+    """Adam divides by the gradient's size, whatever that is; nothing of it may be taken for zero on the way."""
+    g, epsilon = (1e-16, 1e-20) if dtype == np.float64 else (1e-17, 1e-21)
+    optimizer, w = ml.Adam(1e-3, epsilon=epsilon), np.zeros(1, dtype)
+    for _ in range(60):
+        optimizer.step(w, np.full(1, g, dtype))
+    assert w[0] == pytest.approx(-0.060, rel=1e-3)
+
+
+def test_velocities_are_flushed_far_below_what_counts_in_their_type():
+    optimizer, w = ml.SGD(1.0, momentum=0.5), np.zeros(1)
+    for _ in range(60):
+        optimizer.step(w, np.full(1, 1e-200))
+    assert w[0] == pytest.approx(-118e-200, rel=1e-6)
+
+
+def test_rmsprop_is_that_of_keras(rng: np.random.Generator):
+    keras = pytest.importorskip("keras")
+    w = rng.standard_normal(5)
+    variable, theirs = keras.Variable(w, dtype="float64"), keras.optimizers.RMSprop(0.01, rho=0.8, epsilon=1e-3)
+    ours = ml.RMSprop(0.01, rho=0.8, epsilon=1e-3)
+    assert (ml.RMSprop().rho, ml.RMSprop().epsilon) == (
+        keras.optimizers.RMSprop().rho,
+        keras.optimizers.RMSprop().epsilon,
+    )
+    for _ in range(20):
+        g = rng.standard_normal(5)
+        ours.step(w, g)
+        theirs.apply([keras.ops.convert_to_tensor(g)], [variable])
+    np.testing.assert_allclose(w, np.asarray(variable), rtol=1e-6)

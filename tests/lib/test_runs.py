@@ -93,11 +93,33 @@ def test_values_that_mean_the_same_have_the_same_key():
 
 
 OTHER = {
-    **{"hidden": (7,), "activation": "tanh", "bias": False, "initializer": "he", "dropout": 0.1, "input_dropout": 0.1},
-    **{"loss_function": "squared_error", "label_smoothing": 0.1, "optimizer": "adam", "learning_rate": 0.2},
-    **{"momentum": 0.5, "nesterov": True, "weight_decay": 0.1, "l2": 0.1, "schedule": "step", "warm_up": 0.1},
-    **{"batch_size": 3, "epochs": 3, "train_size": 3, "deskew": True, "augmentation": "mild", "early_stopping": 3},
-    **{"average_last": 3, "validation": 3, "train_metrics": True, "test": True, "seed": 3},
+    "hidden": 7,
+    "activation": "tanh",
+    "bias": False,
+    "initializer": "he",
+    "dropout": 0.1,
+    "input_dropout": 0.1,
+    "loss_function": "squared_error",
+    "label_smoothing": 0.1,
+    "optimizer": "adam",
+    "learning_rate": 0.2,
+    "momentum": 0.5,
+    "nesterov": True,
+    "weight_decay": 0.1,
+    "l2": 0.1,
+    "schedule": "step",
+    "warm_up": 0.1,
+    "batch_size": 3,
+    "epochs": 3,
+    "train_size": 3,
+    "deskew": True,
+    "augmentation": "mild",
+    "early_stopping": 3,
+    "average_last": 3,
+    "validation": 3,
+    "train_metrics": True,
+    "test": True,
+    "seed": 3,
 }
 
 
@@ -210,7 +232,8 @@ def test_rows_are_what_fit_gives(data, no_mnist):
     twin = ml.Network(ml.multilayer_perceptron([784, 12, 10]), seed=5)
     history = ml.fit(
         twin,
-        *(x[rest], y[rest]),
+        x[rest],
+        y[rest],
         optimizer=ml.SGD(ml.Cosine(0.1), 0.9, weight_decay=1e-3),
         epochs=4,
         batch_size=32,
@@ -242,11 +265,27 @@ def test_the_test_set_is_not_looked_at_unless_asked(data):
 def test_each_option_reaches_the_training(data):
     plain = train(SMALL, data)[0].parameters
     changed = {
-        **{"activation": "sigmoid", "initializer": "glorot", "dropout": 0.3, "input_dropout": 0.3, "seed": 1},
-        **{"label_smoothing": 0.2, "optimizer": "adam", "learning_rate": 0.05},
-        **{"momentum": 0.5, "nesterov": True, "weight_decay": 0.01, "l2": 0.01, "schedule": "cosine", "warm_up": 0.3},
-        **{"batch_size": 20, "epochs": 5, "train_size": 300, "deskew": True, "augmentation": "mild", "validation": 50},
-        **{"average_last": 2},
+        "activation": "sigmoid",
+        "initializer": "glorot",
+        "dropout": 0.3,
+        "input_dropout": 0.3,
+        "seed": 1,
+        "label_smoothing": 0.2,
+        "optimizer": "adam",
+        "learning_rate": 0.05,
+        "momentum": 0.5,
+        "nesterov": True,
+        "weight_decay": 0.01,
+        "l2": 0.01,
+        "schedule": "cosine",
+        "warm_up": 0.3,
+        "batch_size": 20,
+        "epochs": 5,
+        "train_size": 300,
+        "deskew": True,
+        "augmentation": "mild",
+        "validation": 50,
+        "average_last": 2,
     }
     for name, value in changed.items():
         network, frame = train(dataclasses.replace(SMALL, **{name: value}), data)

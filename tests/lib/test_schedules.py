@@ -30,7 +30,7 @@ def test_cosine_goes_from_rate_to_final():
 def test_warm_up_rises_and_then_follows_the_whole_of_the_other():
     inner = ml.Cosine(0.8, final=0.2)
     schedule = ml.WarmUp(inner, fraction=0.2)
-    assert [schedule(progress) for progress in (0, 0.05, 0.1, 0.2)] == pytest.approx([0, 0.2, 0.4, 0.8])
+    assert [schedule(progress) for progress in (0, 0.05, 0.1, 0.2)] == pytest.approx([0.08, 0.26, 0.44, 0.8])
     assert schedule(0.2 + 0.8 * 0.3) == pytest.approx(inner(0.3))
     assert schedule(1) == pytest.approx(0.2)
 
@@ -53,8 +53,16 @@ def test_any_function_of_the_progress_will_do():
         (lambda: ml.Step(0.1, milestones=(10, 20)), "fractions of the training, between 0 and 1"),
         (lambda: ml.WarmUp(ml.Constant(0.1), 0), "fraction must lie between 0 and 1, not 0"),
         (lambda: ml.WarmUp(ml.Constant(0.1), 1.0), "fraction must lie between 0 and 1, not 1.0"),
+        (lambda: ml.WarmUp(ml.Constant(0.1), start=0), "start must be above 0 and at most 1, not 0"),
     ],
 )
 def test_wrong_options(make, message: str):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_the_first_step_of_a_warm_up_learns(clusters):
+    network = ml.Network([ml.Dense(4, 3)])
+    before = network.parameters.copy()
+    ml.fit(network, *clusters, optimizer=ml.SGD(ml.WarmUp(ml.Constant(0.1), 0.5)), epochs=1, batch_size=300)
+    assert (network.parameters != before).any()

@@ -1,12 +1,16 @@
 """Sweeps: every run done once, whatever is killed in between; grids, random searches, the YAML file, the command."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import types
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -22,7 +26,7 @@ from mnistlab.sweeps import distributions
 from mnistlab.sweeps.ranking import ranking, ranking_text
 from mnistlab.sweeps.records import decode, encode
 from mnistlab.sweeps.run import Run
-from mnistlab.sweeps.runner import SweepError, SweepFailed, _Line, grid, random_search, sweep, with_seeds
+from mnistlab.sweeps.runner import SweepError, SweepFailed, _line, grid, random_search, sweep, with_seeds
 from mnistlab.sweeps.sweep_file import SweepFileError, read_sweep_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,28 +70,26 @@ def test_a_grid_has_every_combination_and_the_last_field_varies_fastest():
 
 
 def test_a_random_search_is_the_same_for_a_seed_and_grows_at_its_end():
-    some = {"learning_rate": distributions.LogUniform(1e-3, 1), "hidden": distributions.LogIntegers(8, 512)}
+    some = {"learning_rate": distributions.log_uniform(1e-3, 1), "hidden": distributions.log_integers(8, 512)}
     runs = random_search(Run(), 20, 0, **some, activation=["relu", "tanh"])
     assert runs[:5] == random_search(Run(), 5, 0, **some, activation=["relu", "tanh"])
     assert runs != random_search(Run(), 20, 1, **some, activation=["relu", "tanh"])
     without = random_search(Run(), 20, 0, **some)
     assert [run.learning_rate for run in without] == [run.learning_rate for run in runs]
     assert len({run.key for run in runs}) == 20
-    same = distributions.Uniform(0, 0.9)
+    same = distributions.uniform(0, 0.9)
     twins = random_search(Run(), 20, 0, dropout=same, input_dropout=same)
     assert all(run.dropout != run.input_dropout for run in twins)
 
 
-@pytest.mark.parametrize("kind", ["Uniform", "LogUniform", "Integers", "LogIntegers"])
+@pytest.mark.parametrize("kind", ["uniform", "log_uniform", "integers", "log_integers"])
 def test_distributions_stay_between_their_ends_and_reach_them(kind):
-    distribution = getattr(distributions, kind)(2, 9)
-    rng = np.random.default_rng(0)
-    drawn = np.array([distribution.draw(rng) for _ in range(2000)])
+    drawn = np.array(distributions.draw("hidden", getattr(distributions, kind)(2, 9), 2000, 0))
     assert drawn.min() >= 2 and drawn.max() <= 9
     # Half of a logarithmic distribution lies below the geometric mean, half of a plain one below the arithmetic mean.
-    middle = np.sqrt(18) if kind.startswith("Log") else 5.5
+    middle = np.sqrt(18) if kind.startswith("log") else 5.5
     assert np.mean(drawn < middle) == pytest.approx(0.5, abs=0.05)
-    if kind.endswith("Integers"):
+    if kind.endswith("integers"):
         assert set(drawn) == set(range(2, 10))
     else:
         assert all(float(f"{value:.3g}") == value for value in drawn)
@@ -105,10 +107,10 @@ def test_distributions_stay_between_their_ends_and_reach_them(kind):
         (lambda: random_search(Run(), 1, -1, dropout=[0.1]), ValueError, "seed must be"),
         (lambda: random_search(Run(), 1, 0, dropout=0.1), TypeError, "needs a distribution"),
         (lambda: random_search(Run(), 1, 0, dropout=[]), ValueError, "a choice needs"),
-        (lambda: distributions.Uniform(1, 1), ValueError, "below the upper end"),
-        (lambda: distributions.LogUniform(0, 1), ValueError, "positive"),
-        (lambda: distributions.Integers(1, 2.5), TypeError, "integers"),
-        (lambda: distributions.Uniform(0, float("inf")), TypeError, "numbers"),
+        (lambda: distributions.uniform(1, 1), ValueError, "below the upper end"),
+        (lambda: distributions.log_uniform(0, 1), ValueError, "positive"),
+        (lambda: distributions.integers(1, 2.5), TypeError, "integers"),
+        (lambda: distributions.uniform(0, float("inf")), TypeError, "numbers"),
     ],
 )
 def test_what_cannot_be_is_refused(make, error, word):
@@ -145,7 +147,7 @@ def test_rows_say_where_they_come_from(tmp_path, log):
         lambda data: b"",
         lambda data: data[: len(data) // 2],
         lambda data: data.replace(b"square", b"SQUARE"),
-        lambda data: data.replace(b'"task": "work"', b'"task": "play"'),
+        lambda data: data.replace(b'"task": "sweep_tasks.work"', b'"task": "play"'),
         lambda data: b"[1, 2]",
         lambda data: os.urandom(50),
     ],
@@ -233,16 +235,17 @@ def test_a_key_must_name_a_file(tmp_path, key):
         sweep([Bad()], tmp_path, task=work)
 
 
-def test_the_line_counts_and_guesses_and_is_silent_without_a_terminal(tmp_path, log, capsys, monkeypatch):
+def test_the_line_counts_and_guesses_and_silent_without_a_terminal(tmp_path, log, capsys):
     sweep(jobs(log, 2), tmp_path / "silent", task=work, workers=1)
     assert capsys.readouterr().err == ""
     sweep(jobs(log, 2), tmp_path / "shown", task=work, workers=1, progress=True)
     assert "0 of 2 runs" in capsys.readouterr().err
-    clock = iter([0.0, 100.0, 100.0, 110.0, 110.0])
-    monkeypatch.setattr("mnistlab.sweeps.runner.time.monotonic", lambda: next(clock))
-    line = _Line(total=24, done=20, show=False)  # 20 were there before: they say nothing about the time
-    line.step(failed=1)
-    assert line.text() == "21 of 24 runs, 1 failed, 5 min left, 2 min so far"
+    line = _line(total=24, done=20, show=True)  # 20 were there before: they say nothing about the time
+    line._time = lambda: line.start_t + 100
+    line.set_postfix_str("1 failed", refresh=False)
+    line.update()
+    assert str(line) == "21 of 24 runs, 1 failed, 05:00 left, 01:40 so far"
+    line.close()
 
 
 def test_processes_share_the_cores(tmp_path, log):
@@ -267,21 +270,24 @@ def test_processes_share_the_cores(tmp_path, log):
 # Killed in the middle
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A Dask scheduler and two workers, each in a process of its own: the address, and the workers."""
-    folder = tmp_path_factory.mktemp("cluster")
+@contextlib.contextmanager
+def cluster_of(folder, workers, before=""):
+    """A Dask scheduler and workers, each in a process of its own: the address, and the workers.
+
+    ``before`` is code that a worker runs before it begins.
+    """
     where = folder / "scheduler.json"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TASKS.parent), str(ROOT)])}
 
-    def start(*arguments):
-        command = [sys.executable, "-m", *arguments, "--scheduler-file", str(where), "--no-dashboard"]
-        output = open(folder / f"{arguments[0]}.log", "a")  # noqa: SIM115
+    def start(module, *arguments, before=""):
+        code = f"{before}\nfrom {module} import main\nmain()"
+        command = [sys.executable, "-c", code, *arguments, "--scheduler-file", str(where), "--no-dashboard"]
+        output = open(folder / f"{module}.log", "a")  # noqa: SIM115
         return subprocess.Popen(command, env=environment, cwd=folder, stdout=output, stderr=output)
 
     processes = [start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")]
     options = ("--no-nanny", "--nthreads", "1", "--host", "127.0.0.1")
-    processes += [start("distributed.cli.dask_worker", *options) for _ in range(2)]
+    processes += [start("distributed.cli.dask_worker", *options, before=before) for _ in range(workers)]
     try:
         wait_for("the scheduler", lambda: where.exists() and where.read_text().endswith("}"))
         yield json.loads(where.read_text())["address"], processes[1:]
@@ -289,6 +295,12 @@ def cluster(tmp_path_factory):
         for process in reversed(processes):
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with cluster_of(tmp_path_factory.mktemp("cluster"), 2) as made:
+        yield made
 
 
 def test_a_cluster_gives_every_result_once_though_a_worker_is_killed(tmp_path, log, cluster):
@@ -313,6 +325,78 @@ def test_a_cluster_gives_every_result_once_though_a_worker_is_killed(tmp_path, l
         key for key, pid in zip(log_words(log)[::2], log_words(log)[1::2], strict=True) if pid == str(killed)
     } - kept
     assert {key for key, times in started(log).items() if times == 2} == lost
+
+
+def test_a_cluster_without_workers_is_given_up_and_what_is_done_is_kept(tmp_path, log, capsys, monkeypatch):
+    monkeypatch.setattr("mnistlab.sweeps.runner.WAIT_FOR_WORKERS", 2)
+    folder = tmp_path / "runs"
+    with cluster_of(tmp_path, 1) as (address, (worker,)):
+
+        def kill():
+            wait_for("two results", lambda: len(list(folder.glob("*.json"))) >= 2)
+            worker.kill()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.raises(SweepError, match="has had no workers for 2 seconds"):
+            sweep(jobs(log, 9, 0.5), folder, task=work, backend="dask", scheduler=address)
+        killer.join()
+    told = capsys.readouterr().err
+    assert f"workers at {address}: " in told
+    assert f"{address} has no workers: waiting 2 s" in told
+    assert 2 <= len(list(folder.glob("*.json"))) < 9
+
+
+def test_workers_that_cannot_import_the_library_end_the_sweep(tmp_path, log, monkeypatch):
+    monkeypatch.setattr("mnistlab.sweeps.runner.WAIT_FOR_WORKERS", 5)
+    before = "import sys; sys.modules['mnistlab'] = None"
+    with cluster_of(tmp_path, 1, before) as (address, _), pytest.raises(SweepError, match="where mnistlab is inst"):
+        sweep(jobs(log, 2), tmp_path / "runs", task=work, backend="dask", scheduler=address)
+
+
+def test_a_scheduler_that_is_gone_ends_the_sweep(tmp_path, log):
+    with cluster_of(tmp_path, 0) as (address, _):
+        stopper = threading.Timer(3, lambda: stop_scheduler(address))
+        stopper.start()
+        with pytest.raises((OSError, SweepError)):
+            sweep(jobs(log, 2), tmp_path / "runs", task=work, backend="dask", scheduler=address)
+        stopper.join()
+
+
+def stop_scheduler(address):
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        client.shutdown()
+
+
+def test_a_wrong_scheduler_and_a_missing_package_are_said_in_one_line(tmp_path):
+    path = yaml_file(tmp_path, "base: {epochs: 1}\n")
+    code = "from mnistlab.__main__ import main; main()"
+    for before, address, word in (
+        ("", "tcp://127.0.0.1:1", "no scheduler answers at tcp://127.0.0.1:1"),
+        ("", "nowhere", "a scheduler has an address like"),
+        ("import sys; sys.modules['distributed'] = None\n", "tcp://127.0.0.1:1", "pip install 'mnistlab[cluster]'"),
+    ):
+        command = [sys.executable, "-c", before + code, "sweep", str(path), "--backend", "dask", "--scheduler", address]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE)
+        assert done.returncode == 1 and word in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def play(kind, job):
+    return work(job)
+
+
+def test_a_folder_belongs_to_one_task_whatever_its_name(tmp_path, log):
+    def fresh(task):
+        sweep(jobs(log, 1), tmp_path / "runs", task=task, workers=1)
+        return started(log)["job0"]
+
+    assert [fresh(work), fresh(work)] == [1, 1]
+    other = types.FunctionType(work.__code__, work.__globals__, "work")
+    other.__module__, other.__qualname__ = "another_study", "work"
+    assert fresh(other) == 2
+    assert [fresh(partial(play, 1)), fresh(partial(play, 1)), fresh(partial(play, 2))] == [3, 3, 4]
 
 
 @pytest.mark.parametrize("backend", ["joblib", "dask"])
@@ -360,7 +444,7 @@ def test_the_file_says_what_runs(tmp_path):
     base = Run(hidden=(20, 10), epochs=3)
     assert runs == grid(base, learning_rate=[0.001, 1.0, 0.5], bias=[True, False], seed=[0, 7])
     text = "random: {samples: 4, seed: 3, learning_rate: {log_uniform: [1e-3, 1]}, activation: [relu, tanh]}"
-    expected = {"learning_rate": distributions.LogUniform(1e-3, 1), "activation": ["relu", "tanh"]}
+    expected = {"learning_rate": distributions.log_uniform(1e-3, 1), "activation": ["relu", "tanh"]}
     assert read_sweep_file(yaml_file(tmp_path, text)) == random_search(Run(), 4, 3, **expected)
     assert read_sweep_file(yaml_file(tmp_path, "")) == [Run()]
 
@@ -460,10 +544,14 @@ def test_the_best_come_first_and_the_diverged_last():
     nan = float("nan")
     frame = pd.DataFrame(
         [
-            *(rows(0.1, 0, 0.5), rows(0.1, 1, 0.7)),
-            *(rows(0.2, 0, 0.8), rows(0.2, 1, 0.8)),
-            *(rows(0.3, 0, 0.9), rows(0.3, 1, nan, True)),
-            *(rows(0.4, 0, nan, True), rows(0.4, 1, nan, True)),
+            rows(0.1, 0, 0.5),
+            rows(0.1, 1, 0.7),
+            rows(0.2, 0, 0.8),
+            rows(0.2, 1, 0.8),
+            rows(0.3, 0, 0.9),
+            rows(0.3, 1, nan, True),
+            rows(0.4, 0, nan, True),
+            rows(0.4, 1, nan, True),
         ]
     )
     table = ranking(frame)

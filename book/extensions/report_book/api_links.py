@@ -1,4 +1,8 @@
-"""From the chapters to the reference: the first use of a public name on a page, in its code and in its prose."""
+"""From the chapters to the reference: the first use of a public name on a page, in its code and in its prose.
+
+Kept by hand: sphinx-codeautolink makes a link of every use, in code only, and has no links back that fit into a
+docstring.
+"""
 
 from __future__ import annotations
 

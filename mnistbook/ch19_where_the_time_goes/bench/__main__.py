@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mnistbook import results
 from mnistbook.ch19_where_the_time_goes.bench import report
-from mnistbook.ch19_where_the_time_goes.bench.measure import Crew
+from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool
 from mnistbook.ch19_where_the_time_goes.bench.peers import OVERRIDES, missing
 from mnistbook.ch19_where_the_time_goes.bench.store import Store
 from mnistbook.studies import runs_folder
@@ -49,19 +49,19 @@ def main(arguments: list[str]) -> int:
     if path and options.fresh:
         path.unlink(missing_ok=True)
     store, begin = Store(path, settings, options.keep_environment), time.perf_counter()
-    with closing(Crew(options.keep_environment)) as crew:
+    with closing(WorkerPool(options.keep_environment)) as pool:
         for name in options.sections or SECTIONS:
             for group, run in import_module(f"mnistbook.ch19_where_the_time_goes.bench.{name}").groups(options.short):
                 if group not in store.groups:
-                    store.add(group, run(crew))
+                    store.add(group, run(pool))
                     print(f"{time.perf_counter() - begin:6.0f} s  {group}", flush=True)
 
     frame = store.frame()
     print(report.text(frame))
     print("\nmedian (quartiles), and the ratio to mnistlab in the same round; limits that the project sets itself,")
     print("by the clock, which other work on the machine falsifies, and by processor time with one thread:")
-    by_processor = {what: found for what, found, _ in report.verdicts(frame, "processor_ratio")}
-    for what, found, limit in report.verdicts(frame):
+    by_processor = {what: found for what, found, _ in report.targets(frame, "processor_ratio")}
+    for what, found, limit in report.targets(frame):
         verdict = "holds" if found <= limit else "does not hold"
         print(f"{what:40} {found:7.3f}, at most {limit:g}: {verdict:14} ({by_processor.get(what, nan):.2f})")
     about = provenance() | store.versions

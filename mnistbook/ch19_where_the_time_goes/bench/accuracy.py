@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
-from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool, row
 from mnistbook.ch19_where_the_time_goes.bench.peers import OURS, installed
 from mnistbook.ch19_where_the_time_goes.bench.training import about
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
@@ -31,7 +32,7 @@ MOST_EPOCHS = 20
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
-    """Yield a name and a function from a :class:`Crew` to rows."""
+    """Yield a name and a function from a :class:`WorkerPool` to rows."""
     if short:
         return
     for name, work in SETTINGS.items():
@@ -39,13 +40,13 @@ def groups(short: bool) -> Iterator[tuple[str, object]]:
             yield f"accuracy {name}", partial(_measure, name, work)
 
 
-def _measure(name: str, work: Work, crew: Crew, seeds: int = 2) -> list[dict]:
-    crew.close()  # a cold start is meant, and nobody else's
+def _measure(name: str, work: Work, pool: WorkerPool, seeds: int = 2) -> list[dict]:
+    pool.close()  # a cold start is meant, and nobody else's
     seconds: dict[float, list[float]] = {target: [] for target in TARGETS}
     for seed in range(seeds):
-        with closing(Worker(name.partition(", recipe")[0], 1, crew.keep_environment)) as worker:
+        with closing(Worker(name.partition(", recipe")[0], 1, pool.keep_environment)) as worker:
             total, epoch = worker.start_seconds, 0
-            times, share = worker.ask("train", Work(**(vars(work) | {"seed": seed})), "accuracy")
+            times, share = worker.ask("train", replace(work, seed=seed), "accuracy")
             while True:
                 total, epoch = total + times[0], epoch + 1
                 for target in TARGETS:

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool, row
 from mnistbook.ch19_where_the_time_goes.bench.peers import environment
 
 __all__ = ["groups"]
@@ -24,14 +24,14 @@ for _ in range(int(sys.argv[1])):
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
-    """Yield a name and a function from a :class:`Crew` to rows."""
+    """Yield a name and a function from a :class:`WorkerPool` to rows."""
     for threads in sorted({1, min(2, os.cpu_count() or 1)}):
         yield f"hardware {threads}", partial(_measure, threads, 3 if short else 9)
 
 
-def _measure(threads: int, repetitions: int, crew: Crew) -> list[dict]:
+def _measure(threads: int, repetitions: int, pool: WorkerPool) -> list[dict]:
     command = [sys.executable, "-c", PROGRAM, str(repetitions)]
-    variables = environment(threads, crew.keep_environment)
+    variables = environment(threads, pool.keep_environment)
     text = subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout
     peaks, memory, cache = 1e-9 * np.array([line.split() for line in text.splitlines()], float).T
     about = {"section": "hardware", "peer": "NumPy", "threads": threads}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool, row
 from mnistbook.ch19_where_the_time_goes.bench.peers import OURS, PEERS, installed
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
@@ -14,20 +14,20 @@ __all__ = ["groups"]
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
-    """Yield a name and a function from a :class:`Crew` to rows."""
+    """Yield a name and a function from a :class:`WorkerPool` to rows."""
     repetitions = 3 if short else 5
-    yield "inference 1", lambda crew: _measure(crew, 1, 300 if short else 1_000, repetitions)
-    yield "inference 10000", lambda crew: _measure(crew, 10_000, 3, repetitions)
+    yield "inference 1", lambda pool: _measure(pool, 1, 300 if short else 1_000, repetitions)
+    yield "inference 10000", lambda pool: _measure(pool, 10_000, 3, repetitions)
 
 
-def _measure(crew: Crew, batch: int, calls: int, repetitions: int) -> list[dict]:
+def _measure(pool: WorkerPool, batch: int, calls: int, repetitions: int) -> list[dict]:
     work = Work()
     names = [name for name in PEERS if installed(name)]
     seconds: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for _ in range(repetitions):
         for name in names:
             # One image at a time takes as long for ten thousand images as for one ten thousand times.
-            seconds[name].append(np.array(crew.get(name, 1).ask("classify", work, batch, calls)))
+            seconds[name].append(np.array(pool.get(name, 1).ask("classify", work, batch, calls)))
     result = []
     for name, taken in seconds.items():
         quantities = {"images per second": [batch / np.median(one[:, 0]) for one in taken]}

@@ -13,18 +13,18 @@ from mnistbook.ch19_where_the_time_goes.bench.peers import OURS, installed
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistbook.ch19_where_the_time_goes.bench.worker import Times, Worker
 
-__all__ = ["Crew", "epochs", "row", "rows"]
+__all__ = ["WorkerPool", "epochs", "row", "rows"]
 
 
 @dataclass
-class Crew:
+class WorkerPool:
     """The workers that run already, by name and threads; each is started when it is first asked for."""
 
     keep_environment: bool = False
     workers: dict[tuple[str, int], Worker] = field(default_factory=dict)
 
     def get(self, name: str, threads: int) -> Worker:
-        """Return a worker; those with another number of threads are sent home."""
+        """Return a worker; those with another number of threads are ended."""
         for key in [key for key in self.workers if key[1] != threads]:
             self.workers.pop(key).close()
         if (name, threads) not in self.workers:
@@ -39,13 +39,13 @@ class Crew:
 
 
 def epochs(
-    crew: Crew, names: Iterable[str], work: Mapping[str, Work], threads: int, count: int, seconds: float = 0.0
+    pool: WorkerPool, names: Iterable[str], work: Mapping[str, Work], threads: int, count: int, seconds: float = 0.0
 ) -> dict:
     """Train all peers side by side, an epoch of each in turn; return the :data:`Times` of each peer's epochs.
 
     Parameters
     ----------
-    crew
+    pool
         The workers.
     names
         Of peers; those that are not installed are left out.
@@ -58,7 +58,7 @@ def epochs(
     seconds
         More epochs follow until so much time has passed: what else a machine does comes and goes within a minute.
     """
-    team = {name: crew.get(name, threads) for name in names if installed(name)}
+    team = {name: pool.get(name, threads) for name in names if installed(name)}
     for name, worker in team.items():
         worker.ask("train", work[name])
     times: dict[str, list[Times]] = {name: [] for name in team}

@@ -7,7 +7,7 @@ import pandas as pd
 from mnistbook.ch19_where_the_time_goes.bench.peers import BOUND, OURS
 from mnistbook.ch19_where_the_time_goes.bench.startup import BEYOND
 
-__all__ = ["text", "verdicts"]
+__all__ = ["targets", "text"]
 
 NO_RIVALS = (OURS, BOUND)
 BY = ["network", "optimizer", "batch", "threads"]
@@ -35,7 +35,7 @@ def _cells(row: pd.Series) -> list[str]:
     return [f"{row['peer']:24}", f"{', '.join(settings):48}", f"{row['quantity']:28}", f"{spread:32}", ratio]
 
 
-def verdicts(frame: pd.DataFrame, ratio: str = "ratio") -> list[tuple[str, float, float]]:
+def targets(frame: pd.DataFrame, ratio: str = "ratio") -> list[tuple[str, float, float]]:
     """Return what is asked, what was found (the worst case) and the limit; smaller is better.
 
     Parameters

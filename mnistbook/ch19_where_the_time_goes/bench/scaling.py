@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from functools import partial
 
-from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, epochs, rows
+from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool, epochs, rows
 from mnistbook.ch19_where_the_time_goes.bench.peers import BOUND, OURS
 from mnistbook.ch19_where_the_time_goes.bench.training import about
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
@@ -20,7 +20,7 @@ COUNTS = (3_750, 7_500, 15_000, 30_000, 60_000)
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
-    """Yield a name and a function from a :class:`Crew` to rows."""
+    """Yield a name and a function from a :class:`WorkerPool` to rows."""
     if short:
         return
     for units in HIDDEN:
@@ -37,8 +37,8 @@ def groups(short: bool) -> Iterator[tuple[str, object]]:
         threads *= 2
 
 
-def _measure(variable: str, value: int, work: Work, threads: int, crew: Crew) -> list[dict]:
-    times = epochs(crew, NAMES, dict.fromkeys(NAMES, work), threads, 5)
+def _measure(variable: str, value: int, work: Work, threads: int, pool: WorkerPool) -> list[dict]:
+    times = epochs(pool, NAMES, dict.fromkeys(NAMES, work), threads, 5)
     whole = work.count if variable == "images" else 60_000
     where = {"variable": variable, "value": value, "threads": threads, "images": whole}
     return rows("seconds per epoch", times, whole / work.count, section="scaling", **where, **about(work))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, row
+from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool, row
 from mnistbook.ch19_where_the_time_goes.bench.peers import environment
 
 __all__ = ["BEYOND", "groups"]
@@ -44,14 +44,14 @@ print(tracemalloc.get_traced_memory()[1] / x.nbytes)
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
-    """Yield a name and a function from a :class:`Crew` to rows."""
+    """Yield a name and a function from a :class:`WorkerPool` to rows."""
     repetitions = 3 if short else 7
-    yield "startup imports", lambda crew: _imports(crew, repetitions)
-    yield "startup memory", lambda crew: _memory((6_000, 60_000))
+    yield "startup imports", lambda pool: _imports(pool, repetitions)
+    yield "startup memory", lambda pool: _memory((6_000, 60_000))
 
 
-def _imports(crew: Crew, repetitions: int) -> list[dict]:
-    crew.close()
+def _imports(pool: WorkerPool, repetitions: int) -> list[dict]:
+    pool.close()
     seconds: dict[str, list[list[float]]] = {}
     for number in range(repetitions + 1):  # the first round compiles, and reads the files from the disk
         for name, code in IMPORTS.items():

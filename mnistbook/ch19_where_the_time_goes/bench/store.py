@@ -17,19 +17,25 @@ from mnistlab.sweeps.provenance import provenance
 __all__ = ["COLUMNS", "Store", "versions"]
 
 COLUMNS = (
-    *("section", "peer", "network", "optimizer", "batch", "dropout", "weight_decay", "threads", "images"),
-    *(
-        "variable",
-        "value",
-        "quantity",
-        "median",
-        "q1",
-        "q3",
-        "repetitions",
-        "ratio",
-        "processor_seconds",
-        "processor_ratio",
-    ),
+    "section",
+    "peer",
+    "network",
+    "optimizer",
+    "batch",
+    "dropout",
+    "weight_decay",
+    "threads",
+    "images",
+    "variable",
+    "value",
+    "quantity",
+    "median",
+    "q1",
+    "q3",
+    "repetitions",
+    "ratio",
+    "processor_seconds",
+    "processor_ratio",
 )
 
 

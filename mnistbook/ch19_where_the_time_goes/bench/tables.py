@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mnistbook.ch19_where_the_time_goes.bench.peers import PEERS
-from mnistbook.ch19_where_the_time_goes.bench.report import verdicts
+from mnistbook.ch19_where_the_time_goes.bench.report import targets
 
 __all__ = [
     "accuracy",
@@ -145,7 +145,7 @@ def limits(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what this project asks of itself, what was measured (the worst case of all rows), and whether it holds."""
     lines = [
         {"asked": what, "measured": found, "at most": limit, "holds": "yes" if found <= limit else "no"}
-        for what, found, limit in verdicts(rows)
+        for what, found, limit in targets(rows)
     ]
     return pd.DataFrame(lines)
 

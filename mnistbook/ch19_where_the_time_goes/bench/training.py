@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from mnistbook.ch19_where_the_time_goes.bench.measure import Crew, epochs, rows
+from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool, epochs, rows
 from mnistbook.ch19_where_the_time_goes.bench.peers import ONE_BY_ONE, OURS, PEERS
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
@@ -28,7 +29,7 @@ SLOW = {ONE_BY_ONE: 500}
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
-    """Yield a name and a function from a :class:`Crew` to rows, for each set of trainings that run side by side."""
+    """Yield a name and a function from a :class:`WorkerPool` to rows, for each set of runs side by side."""
     count, repetitions, seconds = (6_400, 3, 0.0) if short else (20_000, 5, 60.0)
     others = [name for name in PEERS if name != ONE_BY_ONE]
     adam = [name for name in PEERS if name not in WITHOUT_ADAM]
@@ -56,7 +57,7 @@ def groups(short: bool) -> Iterator[tuple[str, object]]:
 
 
 def compare(
-    names: list[str], work: Work, threads: int, repetitions: int, crew: Crew, *, seconds: float = 0.0
+    names: list[str], work: Work, threads: int, repetitions: int, pool: WorkerPool, *, seconds: float = 0.0
 ) -> list[dict]:
     """Return rows with the seconds per epoch of peers that train side by side.
 
@@ -68,7 +69,7 @@ def compare(
         What they do; times are scaled to an epoch of 60,000 images, or of 5,000 in batches of one.
     threads, repetitions
         Of each; epochs after one that does not count.
-    crew
+    pool
         The workers.
     seconds
         How long it goes on, at least.
@@ -78,8 +79,8 @@ def compare(
     PeerError
         If one of them fails.
     """
-    works = {name: Work(**(vars(work) | {"count": SLOW.get(name, work.count)})) for name in names}
-    times = epochs(crew, names, works, threads, repetitions, seconds)
+    works = {name: replace(work, count=SLOW.get(name, work.count)) for name in names}
+    times = epochs(pool, names, works, threads, repetitions, seconds)
     for name, taken in times.items():  # all to the same number of images
         times[name] = [tuple(np.array(one) * work.count / works[name].count) for one in taken]
     whole = 5_000 if work.batch == 1 else EPOCH
@@ -88,11 +89,11 @@ def compare(
     )
 
 
-def _slow_down(names: tuple[str, ...], work: Work, crew: Crew) -> list[dict]:
+def _slow_down(names: tuple[str, ...], work: Work, pool: WorkerPool) -> list[dict]:
     """Compare the last three of twenty epochs with the second, in which no velocity has become subnormal yet."""
     grown: dict[str, list] = {}
     for _ in range(TRAININGS):
-        for name, taken in epochs(crew, names, dict.fromkeys(names, work), 1, 19).items():
+        for name, taken in epochs(pool, names, dict.fromkeys(names, work), 1, 19).items():
             early, late = np.array(taken[0]), np.median(taken[-3:], axis=0)
             grown.setdefault(name, []).append(tuple(late / early))
     result = rows("late epochs / early epochs", grown, section="slow-down", threads=1, images=work.count, **about(work))
@@ -102,4 +103,4 @@ def _slow_down(names: tuple[str, ...], work: Work, crew: Crew) -> list[dict]:
 def about(work: Work) -> dict[str, object]:
     """Return the columns that describe a training."""
     names = ("optimizer", "batch", "dropout", "weight_decay")
-    return {"network": str(work), **{name: getattr(work, name) for name in names}}
+    return {"network": str(work)} | {name: getattr(work, name) for name in names}

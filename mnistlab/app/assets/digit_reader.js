@@ -51,12 +51,13 @@ function digitReader(network) {
   const kinds = {
     Dense: dense,
     ReLU: () => (x) => x.map((value) => Math.max(value, 0)),
-    Sigmoid: () => (x) => x.map((value) => (1 + Math.tanh(value / 2)) / 2),
+    Sigmoid: () => (x) => x.map((value) => 1 / (1 + Math.exp(-value))),
     Tanh: () => (x) => x.map(Math.tanh),
     Softmax: () => softmax,
     Dropout: () => (x) => x, // drops in training only
+    ...network.kinds, // of layers that are not the library's
   };
-  const passes = layers.map((layer) => [layer.type, kinds[layer.type](layer)]);
+  const passes = layers.map((layer) => [layer.type, kinds[layer.type](layer, take)]);
 
   // Grey values 0…255 of an image; returns the ten probabilities, and what each hidden activation gives.
   function read(image) {

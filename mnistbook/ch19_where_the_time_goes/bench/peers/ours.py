@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 import numpy as np
 
@@ -12,10 +11,6 @@ from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistlab.devices import to_host
 
 NEVER = 10**6
-
-
-class _EnoughError(Exception):
-    """Thrown through ``fit`` to end it."""
 
 
 def start(variant: str, threads: int) -> None:
@@ -31,13 +26,11 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     optimizer = kind(rate, weight_decay=1e-4 if work.recipe else work.weight_decay, **momentum)
     loss = ml.SoftmaxCrossEntropy(label_smoothing=0.1 if work.recipe else 0.0)
 
-    def end_of_epoch(row: dict[str, float]) -> None:
-        if not after_epoch(network.predict, lambda: [*map(to_host, optimizer.state.values())]):
-            raise _EnoughError
+    def end_of_epoch(row: dict[str, float]) -> bool:
+        return not after_epoch(network.predict, lambda: [*map(to_host, optimizer.state.values())])
 
     options = {"epochs": work.recipe or NEVER, "batch_size": work.batch, "seed": work.seed, "progress": False}
-    with suppress(_EnoughError):
-        ml.fit(network, x, y, loss=loss, optimizer=optimizer, on_epoch_end=end_of_epoch, **options)
+    ml.fit(network, x, y, loss=loss, optimizer=optimizer, on_epoch_end=end_of_epoch, **options)
 
 
 def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:
