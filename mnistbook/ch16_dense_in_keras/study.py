@@ -8,7 +8,8 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from mnistbook import results
-from mnistbook.projects.keras_dense import LIBRARIES, MODELS, DenseRun, train_dense
+from mnistbook.projects.keras_dense import train_dense
+from mnistbook.projects.registry import DENSE, LIBRARIES, PROJECTS, ProjectRun
 from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.runner import sweep
 
@@ -26,10 +27,10 @@ ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_
 """What TensorFlow reads when it starts: its fast order of additions, and one thread, as NumPy has here."""
 
 
-def runs() -> list[DenseRun]:
+def runs() -> list[ProjectRun]:
     """Return the configurations, the quick ones first."""
-    models = sorted(MODELS, key=lambda name: MODELS[name].hidden * MODELS[name].epochs)
-    return [DenseRun(name, library, seed) for name in models for seed in SEEDS for library in LIBRARIES]
+    models = sorted(DENSE, key=lambda name: PROJECTS[name].hidden * PROJECTS[name].epochs)
+    return [ProjectRun(name, seed, library) for name in models for seed in SEEDS for library in LIBRARIES]
 
 
 def run(folder: Path, workers: int | None = None) -> None:

@@ -8,14 +8,9 @@ from scipy import stats
 
 from mnistbook.kit.answers import right_rows
 from mnistbook.kit.comparisons import compare_answers
-from mnistbook.kit.metrics import prediction_interval
-from mnistbook.projects.keras_dense import (
-    LIBRARIES,
-    MODELS,
-    PUBLISHED_ACCURACY,
-    PUBLISHED_LOSS,
-)
-from mnistbook.projects.verdicts import difference_interval, reading
+from mnistbook.projects.published import KERAS_ACCURACY, TEST_LOSS
+from mnistbook.projects.registry import DENSE, LIBRARIES
+from mnistbook.projects.verdicts import one_more_run, reading
 
 __all__ = ["comparison", "paired_answers", "verdicts"]
 
@@ -37,7 +32,7 @@ def comparison(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         standard deviation over seeds (NaN for one run); median processor seconds of an epoch.
     """
     rows = []
-    for project in MODELS:
+    for project in DENSE:
         for library in LIBRARIES:
             chosen = runs[(runs["project"] == project) & (runs["library"] == library)]
             if chosen.empty:
@@ -71,10 +66,10 @@ def verdicts(runs: pd.DataFrame) -> pd.DataFrame:
         As for :func:`comparison`.
     """
     rows = []
-    for project in MODELS:
+    for project in DENSE:
         for quantity, column, scale, table in (
-            ("accuracy, %", "test_accuracy", 100, PUBLISHED_ACCURACY),
-            ("loss", "test_loss", 1, PUBLISHED_LOSS),
+            ("accuracy, %", "test_accuracy", 100, KERAS_ACCURACY),
+            ("loss", "test_loss", 1, TEST_LOSS),
         ):
             for library in LIBRARIES:
                 chosen = runs[(runs["project"] == project) & (runs["library"] == library)]
@@ -82,8 +77,7 @@ def verdicts(runs: pd.DataFrame) -> pd.DataFrame:
                 if project not in table or not len(values) or (len(values) == 1 and quantity == "loss"):
                     continue
                 published = table[project]
-                low, high = prediction_interval(values) if len(values) > 1 else difference_interval(values[0])
-                low, high = max(low, 0.0), min(high, 100.0)  # few runs may say that more than all is possible
+                low, high = one_more_run(values)
                 digits = -round(np.log10(published.unit))
                 rows.append(
                     {
@@ -120,7 +114,7 @@ def paired_answers(answers: pd.DataFrame, images: int = 10_000) -> pd.DataFrame:
         that are taken over seeds (NaN for one seed).
     """
     rows = []
-    for project in MODELS:
+    for project in DENSE:
         ours, theirs = (
             answers[(answers["project"] == project) & (answers["library"] == library)].set_index("seed")
             for library in LIBRARIES

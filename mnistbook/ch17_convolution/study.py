@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mnistbook import results
 from mnistbook.kit.answers import unpack_floats
-from mnistbook.projects.keras_convolution import ConvolutionRun, train_convolution
+from mnistbook.projects.keras_convolution import train_convolution
+from mnistbook.projects.registry import ProjectRun
 from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.layers import Dense, ReLU, Softmax
 from mnistlab.network import Network
@@ -32,10 +33,10 @@ ANSWERS, WEIGHTS = f"{NAME}_answers", f"{NAME}_weights"
 """Names of the stored files that say which test images each network got wrong, and that hold the weights of one."""
 
 RUNS = (
-    ConvolutionRun("5c", 0),
-    ConvolutionRun("3d", 0),
-    ConvolutionRun("5c", 1),
-    ConvolutionRun("3d", 1),
+    ProjectRun("5c", 0),
+    ProjectRun("3d", 0),
+    ProjectRun("5c", 1),
+    ProjectRun("3d", 1),
 )
 """In the order in which they are computed, since each is kept as it ends."""
 
@@ -53,7 +54,7 @@ def run(folder: Path, workers: int | None = None) -> None:
     results.write(WEIGHTS, kept[["key", "project", "seed", "weights", *COLUMNS]], extra_text=("project",))
 
 
-def runs_of(project: str) -> list[ConvolutionRun]:
+def runs_of(project: str) -> list[ProjectRun]:
     """Return the runs of a project, seed by seed."""
     return [some for some in RUNS if some.project == project]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,15 +20,17 @@ from mnistlab.interop.keras_models import import_keras
 from mnistlab.mnist import load_mnist
 from mnistlab.sweeps.run import SPLIT_SEED
 
+if TYPE_CHECKING:
+    from mnistbook.projects.registry import ProjectRun
+
 __all__ = [
     "FIRST_STEPS",
-    "PROJECTS",
-    "ConvolutionRun",
     "ConvolutionalProject",
     "Images",
     "compiled",
     "fast_keras",
     "first_loss",
+    "fresh_model",
     "scores",
     "test_images",
     "train_convolution",
@@ -83,42 +85,29 @@ class ConvolutionalProject:
     batch_size: int
     epochs: int
     validation: int = 0
+    libraries: ClassVar = ("keras",)
 
 
-@dataclass(frozen=True)
-class ConvolutionRun:
-    """One training: a key of :data:`PROJECTS`, and the seed of initial weights, dropout and order of images.
+def fresh_model(run: ProjectRun) -> Any:
+    """Return the untrained Keras model, compiled; layers draw their weights from Keras's own random numbers.
 
     Raises
     ------
     ValueError
-        If there is no such project.
+        If the run is not of a convolutional network.
     """
-
-    project: str
-    seed: int = 0
-
-    def __post_init__(self):
-        if self.project not in PROJECTS:
-            raise ValueError(f"there is no project {self.project!r}: choose among {', '.join(PROJECTS)}")
-
-    @property
-    def key(self) -> str:
-        """A name for files."""
-        return f"{self.project}-seed{self.seed}"
-
-    def model(self) -> Any:
-        """Return the untrained Keras model, compiled; layers draw their weights from Keras's own random numbers."""
-        keras = fast_keras()
-        keras.utils.set_random_seed(self.seed)
-        model = keras.Sequential([keras.Input((28, 28, 1)), *PROJECTS[self.project].layers(keras.layers)])
-        model.compile(
-            keras.optimizers.Adam(ADAM_RATE),
-            "sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            jit_compile=False,  # which makes convolutions many times slower on a processor
-        )
-        return model
+    if not isinstance(run.recipe, ConvolutionalProject):
+        raise ValueError(f"project {run.project} is no convolutional network")
+    keras = fast_keras()
+    keras.utils.set_random_seed(run.seed)
+    model = keras.Sequential([keras.Input((28, 28, 1)), *run.recipe.layers(keras.layers)])
+    model.compile(
+        keras.optimizers.Adam(ADAM_RATE),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,  # which makes convolutions many times slower on a processor
+    )
+    return model
 
 
 def fast_keras() -> ModuleType:
@@ -128,7 +117,7 @@ def fast_keras() -> ModuleType:
     return import_keras()
 
 
-def train_convolution(run: ConvolutionRun, images: Images | None = None, epochs: int | None = None) -> pd.DataFrame:
+def train_convolution(run: ProjectRun, images: Images | None = None) -> pd.DataFrame:
     """Train a project's network, and return one row an epoch: the task of a sweep.
 
     Parameters
@@ -137,8 +126,6 @@ def train_convolution(run: ConvolutionRun, images: Images | None = None, epochs:
         Which project, with which seed.
     images
         MNIST as the project prepared it, if None.
-    epochs
-        Those of the project if None.
 
     Returns
     -------
@@ -154,14 +141,14 @@ def train_convolution(run: ConvolutionRun, images: Images | None = None, epochs:
         images that it gets wrong, and ``weights``, one vector as mnistlab's, both as :mod:`mnistbook.kit.answers`
         writes them.
     """
-    project = PROJECTS[run.project]
-    images = _mnist(run.project) if images is None else images
-    model = run.model()
+    project = run.recipe
+    images = _mnist(project) if images is None else images
+    model = fresh_model(run)
     start = _FirstSteps()
     order = np.random.default_rng(run.seed)
     rows: list[dict[str, object]] = []
     best, chosen, weights = -1.0, 0, model.get_weights()
-    for epoch in range(1, (epochs or project.epochs) + 1):
+    for epoch in range(1, (run.epochs or project.epochs) + 1):
         shuffled = order.permutation(len(images.x))
         x, y = images.x[shuffled], images.y[shuffled]
         watch = Stopwatch()
@@ -193,11 +180,11 @@ def train_convolution(run: ConvolutionRun, images: Images | None = None, epochs:
     return frame
 
 
-def first_loss(run: ConvolutionRun, images: Images | None = None) -> float:
+def first_loss(run: ProjectRun, images: Images | None = None) -> float:
     """Begin a training again, and return the mean loss of its first :data:`FIRST_STEPS` steps."""
-    project = PROJECTS[run.project]
-    images = _mnist(run.project) if images is None else images
-    model, start = run.model(), _FirstSteps()
+    project = run.recipe
+    images = _mnist(project) if images is None else images
+    model, start = fresh_model(run), _FirstSteps()
     shuffled = np.random.default_rng(run.seed).permutation(len(images.x))[: FIRST_STEPS * project.batch_size]
     _fit(model, images.x[shuffled], images.y[shuffled], project.batch_size, start)
     return start.loss
@@ -220,10 +207,10 @@ def scores(model: Any, x: np.ndarray, y: np.ndarray) -> tuple[float, float, np.n
     return float(loss), float(right.mean()), np.flatnonzero(~right)
 
 
-def test_images(project: str) -> tuple[np.ndarray, np.ndarray]:
+def test_images(project: ConvolutionalProject) -> tuple[np.ndarray, np.ndarray]:
     """Return the test images as a project prepared them, shape (10000, 28, 28, 1), and their labels."""
     mnist = load_mnist()
-    return PROJECTS[project].prepare(mnist.x_test)[..., None], mnist.y_test
+    return project.prepare(mnist.x_test)[..., None], mnist.y_test
 
 
 test_images.__test__ = False  # pytest takes a function of this name for a test
@@ -251,21 +238,20 @@ class _FirstSteps:
 
 
 @cache
-def _mnist(project: str) -> Images:
-    how = PROJECTS[project]
+def _mnist(project: ConvolutionalProject) -> Images:
     mnist = load_mnist()
-    x, y, aside = how.prepare(mnist.x_train)[..., None], mnist.y_train, None
-    if how.validation:
+    x, y, aside = project.prepare(mnist.x_train)[..., None], mnist.y_train, None
+    if project.validation:
         order = np.random.default_rng(SPLIT_SEED).permutation(len(x))  # those that all studies put aside
-        aside = x[order[: how.validation]], y[order[: how.validation]]
-        x, y = x[order[how.validation :]], y[order[how.validation :]]
+        aside = x[order[: project.validation]], y[order[: project.validation]]
+        x, y = x[order[project.validation :]], y[order[project.validation :]]
     return Images(x, y, aside, test_images(project))
 
 
 # Project 5: "Backpropagation on MNIST from scratch", its network for comparison
 
 
-def _two_convolutions(layers: ModuleType) -> list[Any]:
+def two_convolutions(layers: ModuleType) -> list[Any]:
     """The author names no rates of dropout; the Keras example with the same layers has these."""
     return [
         layers.Conv2D(32, 3, activation="relu"),
@@ -279,14 +265,14 @@ def _two_convolutions(layers: ModuleType) -> list[Any]:
     ]
 
 
-def _from_0_to_1(images: np.ndarray) -> np.ndarray:
+def from_0_to_1(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32) / 255
 
 
 # Project 3: AnglewoodJack/yet_another_mnist_recognizer
 
 
-def _three_convolutions(layers: ModuleType) -> list[Any]:
+def three_convolutions(layers: ModuleType) -> list[Any]:
     return [
         layers.Conv2D(32, 3, activation="relu"),
         layers.MaxPooling2D(2),
@@ -299,26 +285,5 @@ def _three_convolutions(layers: ModuleType) -> list[Any]:
     ]
 
 
-def _deskewed(images: np.ndarray) -> np.ndarray:
+def upright(images: np.ndarray) -> np.ndarray:
     return spline_deskew(images).astype(np.float32).reshape(-1, 28, 28)
-
-
-PROJECTS: dict[str, ConvolutionalProject] = {
-    "5c": ConvolutionalProject(
-        "two convolutions, pooling, dropout, 5 epochs in batches of 128",
-        _two_convolutions,
-        _from_0_to_1,
-        batch_size=128,
-        epochs=5,
-    ),
-    # Its author took the best epoch by the test images; here 10,000 of the training images choose.
-    "3d": ConvolutionalProject(
-        "three convolutions, deskewed, the best of 20 epochs in batches of 32",
-        _three_convolutions,
-        _deskewed,
-        batch_size=32,
-        epochs=20,
-        validation=10_000,
-    ),
-}
-"""The projects' convolutional networks, by the names that the report gives them."""

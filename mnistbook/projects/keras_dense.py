@@ -1,42 +1,32 @@
-"""The published dense Keras models, trained by Keras and by mnistlab on the same work.
-
-What the authors' texts leave open is taken from their public programs; :data:`MODELS` says what each trained with.
-"""
+"""The published dense Keras models, trained by Keras and by mnistlab on the same work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
-from hashlib import sha256
+from dataclasses import dataclass
 from importlib import import_module
-from json import dumps
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from mnistbook.kit.adam_as_keras import AdamAsKeras
 from mnistbook.kit.answers import pack_indices
 from mnistbook.kit.source import Source
 from mnistbook.kit.stopwatch import Stopwatch
-from mnistbook.projects.networks import PROJECTS
-from mnistbook.projects.published import PublishedAccuracy
+from mnistbook.projects.networks import deskewed, plain
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.network import Network
-from mnistlab.optimizers import SGD, Optimizer, RMSprop
+from mnistlab.optimizers import Optimizer, RMSprop
 from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.training import evaluate, fit
 
+if TYPE_CHECKING:
+    from mnistbook.projects.registry import ProjectRun
+
 __all__ = [
-    "LIBRARIES",
-    "MODELS",
-    "PUBLISHED_ACCURACY",
-    "PUBLISHED_LOSS",
-    "PUBLISHED_VALIDATION",
     "DenseModel",
-    "DenseRun",
     "Images",
     "RMSprop",
     "count_lines",
@@ -50,8 +40,6 @@ __all__ = [
     "train",
     "train_dense",
 ]
-
-LIBRARIES = ("mnistlab", "keras")
 
 EVALUATED_TOGETHER = 1000
 """Images in one batch when a network is tried."""
@@ -87,52 +75,7 @@ class DenseModel:
     epochs: int
     split: float = 0.0
     upright: bool = False
-
-
-MODELS: dict[str, DenseModel] = {
-    "1k": DenseModel(
-        "784-256-10, Adam, batches of 128",
-        *(256, AdamAsKeras, lambda keras: keras.optimizers.Adam()),
-        batch_size=128,
-        epochs=10,
-        split=0.2,
-    ),
-    "3c": DenseModel(
-        "784-800-10, deskewed, RMSprop, batches of 32",
-        *(800, RMSprop, lambda keras: keras.optimizers.RMSprop()),
-        batch_size=32,
-        epochs=20,
-        upright=True,
-    ),
-    "5k": DenseModel(
-        "784-300-10, SGD with momentum, batches of 256",
-        *(300, lambda: SGD(0.1, momentum=0.9), lambda keras: keras.optimizers.SGD(0.1, momentum=0.9)),
-        batch_size=256,
-        epochs=10,
-    ),
-}
-"""The dense Keras models of projects 1, 3 and 5.
-
-The text of the third says "two layers" and "deskew"; the rest is in its program ``benchmark/keras_mnist.py``, as it was
-committed with the last version of that text. (A later version uses Adam, and keeps the epoch that is best on the test
-images.) The fifth does not say on which images it trained: here they are MNIST's own 60,000.
-"""
-
-PUBLISHED_ACCURACY = {
-    "1k": PublishedAccuracy(97.85, 0.01),
-    "3c": PublishedAccuracy(98.55, 0.01),
-    "5k": PublishedAccuracy(97.96, 0.01),
-}
-"""Test accuracies in percent, as their authors gave them."""
-
-PUBLISHED_LOSS = {"1k": PublishedAccuracy(0.0726, 0.0001), "5k": PublishedAccuracy(0.0654, 0.0001)}
-"""Test losses, and the unit of their last digit; the third project gave none."""
-
-PUBLISHED_VALIDATION = {
-    "1k": (0.9482, 0.9647, 0.9683, 0.9720, 0.9732, 0.9753, 0.9762, 0.9756, 0.9768, 0.9766),
-    "5k": (0.9552, 0.9699, 0.9749, 0.9751, 0.9758, 0.9786, 0.9800, 0.9809, 0.9800, 0.9796),
-}
-"""Accuracy on the images put aside, after each epoch, as it stands in the authors' print-outs."""
+    libraries: ClassVar = ("mnistlab", "keras")
 
 
 @dataclass(frozen=True)
@@ -147,47 +90,9 @@ class Images:
     test: tuple[np.ndarray, np.ndarray]
 
 
-@dataclass(frozen=True)
-class DenseRun:
-    """One training of one model by one library.
-
-    Attributes
-    ----------
-    project
-        A key of :data:`MODELS`.
-    library
-        "mnistlab" or "keras".
-    seed
-        Of initial weights and of the order of images. The libraries draw different numbers from one seed.
-    epochs
-        Those of the project if None.
-
-    Raises
-    ------
-    ValueError
-        If there is no such project or library.
-    """
-
-    project: str
-    library: str
-    seed: int = 0
-    epochs: int | None = None
-
-    def __post_init__(self):
-        for name, known in (("project", MODELS), ("library", LIBRARIES)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"there is no {name} {getattr(self, name)!r}: choose among {', '.join(known)}")
-
-    @property
-    def key(self) -> str:
-        """A name for files: project, library, seed, and a hash of all settings."""
-        digest = sha256(dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
-        return f"{self.project}-{self.library}-{self.seed}-{digest}"
-
-
 def images_of(model: DenseModel) -> Images:
     """Return the images that a model is trained and tried on."""
-    data = PROJECTS["3b" if model.upright else "1"].data(0)
+    data = (deskewed if model.upright else plain)(0)
     rest = round(len(data.x_train) * (1 - model.split))
     test = data.x_test, data.t_test
     aside = (data.x_train[rest:], data.t_train[rest:]) if model.split else test
@@ -225,12 +130,12 @@ def fit_mnistlab(
     fit(network, x, t, optimizer=optimizer, on_epoch_end=on_epoch_end, **options)
 
 
-def train_dense(run: DenseRun) -> pd.DataFrame:
+def train_dense(run: ProjectRun) -> pd.DataFrame:
     """Train, and return the rows of :func:`train`: the task of a sweep."""
     return train(run)[1]
 
 
-def train(run: DenseRun) -> tuple[Any, pd.DataFrame]:
+def train(run: ProjectRun) -> tuple[Any, pd.DataFrame]:
     """Train the model of a run.
 
     Parameters
@@ -254,7 +159,7 @@ def train(run: DenseRun) -> tuple[Any, pd.DataFrame]:
     ModuleNotFoundError
         If Keras is asked for and not installed.
     """
-    model = MODELS[run.project]
+    model = run.recipe
     images, epochs = images_of(model), run.epochs or model.epochs
     network, attempt = (_in_keras if run.library == "keras" else _in_mnistlab)(model, run.seed)
     watch, rows = Stopwatch(), []

@@ -1,15 +1,14 @@
-"""The published projects, each trained again with its own arithmetic: data, network, loss, optimizer, order of images.
+"""The networks that the projects wrote themselves, trained again with their own data, initial weights and losses.
 
-What an author's text does not say is said here, in the docstring of the project, and in the chapter.
+:data:`~mnistbook.projects.registry.PROJECTS` puts them together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
-from json import dumps
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,13 +18,16 @@ from mnistlab.data import one_hot, split, to_vectors
 from mnistlab.images import moments
 from mnistlab.initializers import LeCun, Normal, Uniform
 from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax
-from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
+from mnistlab.losses import Loss, SoftmaxCrossEntropy
 from mnistlab.mnist import load_mnist
 from mnistlab.network import Network
-from mnistlab.optimizers import SGD, Adam, Optimizer
+from mnistlab.optimizers import Optimizer
 from mnistlab.training import TrainingDiverged, evaluate, fit
 
-__all__ = ["PROJECTS", "Data", "Project", "ProjectRun", "spline_deskew", "train_project"]
+if TYPE_CHECKING:
+    from mnistbook.projects.registry import ProjectRun
+
+__all__ = ["AUTHORS_SEED", "Data", "FromScratch", "spline_deskew", "train_project"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Project:
-    """How a project trained its network.
+class FromScratch:
+    """How a project trained a network that it had written itself.
 
     Attributes
     ----------
@@ -74,36 +76,7 @@ class Project:
     epochs: int
     shuffle: bool = True
     evaluate_every: int = 1
-
-
-@dataclass(frozen=True)
-class ProjectRun:
-    """One training of one project.
-
-    Attributes
-    ----------
-    project
-        A key of :data:`PROJECTS`.
-    seed
-        Of the initial weights, of the order of the images, and of the division where the project divides.
-    learning_rate, epochs
-        Those of the project if None.
-    """
-
-    project: str
-    seed: int = 0
-    learning_rate: float | None = None
-    epochs: int | None = None
-
-    def __post_init__(self):
-        if self.project not in PROJECTS:
-            raise ValueError(f"there is no project {self.project!r}: choose among {', '.join(PROJECTS)}")
-
-    @property
-    def key(self) -> str:
-        """A name for files: the project, the seed, and a hash of all settings."""
-        digest = sha256(dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
-        return f"{self.project}-{self.seed}-{digest}"
+    libraries: ClassVar = ("mnistlab",)
 
 
 def train_project(run: ProjectRun) -> pd.DataFrame:
@@ -123,7 +96,7 @@ def train_project(run: ProjectRun) -> pd.DataFrame:
     pandas.DataFrame
         NaN where all images were not looked at. If the training diverged, the last row has ``diverged`` and NaN.
     """
-    project = PROJECTS[run.project]
+    project = run.recipe
     rate = project.learning_rate if run.learning_rate is None else run.learning_rate
     epochs = run.epochs or project.epochs
     data, network = project.data(run.seed), project.network(run.seed)
@@ -185,7 +158,7 @@ class _Score(Loss):
 # Project 1: AnnaPakir/mnist
 
 
-def _plain(seed: int) -> Data:
+def plain(seed: int) -> Data:
     """Pixels from 0 to 1, one-hot rows, MNIST's own division."""
     return _mnist(np.float32)
 
@@ -200,22 +173,53 @@ def _mnist(dtype: type, *, deskewed: bool = False, mean: float = 0.0, std: float
     return Data(*parts)
 
 
-def _full_batch_network(seed: int) -> Network:
+def full_batch_network(seed: int) -> Network:
     small = Normal(0.01)
     return Network([Dense(784, 128, initializer=small), ReLU(), Dense(128, 10, initializer=small)], seed=seed)
+
+
+AUTHORS_SEED = 42
+"""Project 1's author draws from NumPy's old generator with it, and so draws the same weights everywhere."""
+
+
+class ShiftedLogarithm(SoftmaxCrossEntropy):
+    """The loss that project 1 prints, -Σ t log(p + 1e-8) / N, with the gradient p - t that it descends by."""
+
+    def forward(self, logits: np.ndarray, targets: np.ndarray) -> np.floating:
+        super().forward(logits, targets)
+        return -np.sum(targets * np.log(self.p + 1e-8)) / len(logits)
+
+
+def in_float64(seed: int) -> Data:
+    """In MNIST's order for the author's seed; any other shuffles the one batch, which changes nothing but rounding."""
+    data = _mnist(np.float64)
+    if seed == AUTHORS_SEED:
+        return data
+    order = np.random.default_rng(seed).permutation(len(data.x_train))
+    return Data(data.x_train[order], data.t_train[order], data.x_test, data.t_test)
+
+
+def authors_weights(seed: int) -> Network:
+    """Weights as the author draws them, whatever the seed, (outputs, inputs) and the first layer first."""
+    network = Network([Dense(784, 128), ReLU(), Dense(128, 10)], dtype=np.float64)
+    draws = np.random.RandomState(AUTHORS_SEED)
+    for layer in (network.layers[0], network.layers[2]):
+        layer.W[...] = 0.01 * draws.randn(layer.outputs, layer.inputs).T
+        layer.b[...] = 0
+    return network
 
 
 # Project 2: 5kadi/network-school-project
 
 
-def _once_shuffled(seed: int) -> Data:
+def once_shuffled(seed: int) -> Data:
     """Float64, in an order that is drawn once and kept for all epochs."""
     data = _mnist(np.float64)
     order = np.random.default_rng([seed, 2]).permutation(len(data.x_train))
     return Data(data.x_train[order], data.t_train[order], data.x_test, data.t_test)
 
 
-def _positive_network(seed: int) -> Network:
+def positive_network(seed: int) -> Network:
     layers = [Dense(i, o, bias=False, initializer=Uniform(0, 1 / np.sqrt(i))) for i, o in ((784, 100), (100, 10))]
     return Network([*layers, Softmax()], seed=seed, dtype=np.float64)
 
@@ -248,7 +252,7 @@ def spline_deskew(images: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _rashid(seed: int) -> Data:
+def rashid(seed: int) -> Data:
     """Inputs from 0.01 to 1 and targets 0.01 and 0.99, after deskewing."""
     data = _mnist(np.float32, deskewed=True)
     scaled = (np.float32(0.01) + np.float32(0.99) * x for x in (data.x_train, data.x_test))
@@ -256,16 +260,16 @@ def _rashid(seed: int) -> Data:
     return Data(x_train, 0.01 + np.float32(0.98) * data.t_train, x_test, 0.01 + np.float32(0.98) * data.t_test)
 
 
-def _rashid_network(seed: int) -> Network:
+def rashid_network(seed: int) -> Network:
     sizes = ((784, 800), (800, 10))
     return Network([x for i, o in sizes for x in (Dense(i, o, bias=False, initializer=LeCun()), Sigmoid())], seed=seed)
 
 
-def _deskewed(seed: int) -> Data:
+def deskewed(seed: int) -> Data:
     return _mnist(np.float32, deskewed=True)
 
 
-def _tiny_weights_network(seed: int) -> Network:
+def tiny_weights_network(seed: int) -> Network:
     tiny = Normal(0.001)
     hidden = (Dense(784, 784, initializer=tiny), ReLU(), Dense(784, 800, initializer=tiny), ReLU())
     return Network([*hidden, Dense(800, 10, initializer=tiny)], seed=seed)
@@ -274,11 +278,11 @@ def _tiny_weights_network(seed: int) -> Network:
 # Project 4: rrgarifullin/ml_mnist
 
 
-def _normalized(seed: int) -> Data:
+def normalized(seed: int) -> Data:
     return _mnist(np.float32, mean=0.1307, std=0.3081)
 
 
-def _torch_network(seed: int) -> Network:
+def torch_network(seed: int) -> Network:
     """784-256-128-10, initialized as PyTorch's Linear is: weights and biases uniform on ±1/√fan_in."""
     layers = []
     for inputs, outputs in ((784, 256), (256, 128)):
@@ -299,7 +303,7 @@ def _torch_dense(inputs: int, outputs: int) -> Dense:
 # Project 5: "Backpropagation on MNIST from scratch"
 
 
-def _all_images_divided(seed: int) -> Data:
+def all_images_divided(seed: int) -> Data:
     """All 70,000 images, divided 90 to 10 at random."""
     data = _mnist(np.float32)
     x = np.concatenate([data.x_train, data.x_test])
@@ -308,62 +312,6 @@ def _all_images_divided(seed: int) -> Data:
     return Data(x_train, t_train, x_test, t_test)
 
 
-def _no_bias_network(seed: int) -> Network:
+def no_bias_network(seed: int) -> Network:
     layers = [Dense(784, 300, bias=False, initializer=LeCun()), ReLU()]
     return Network([*layers, Dense(300, 10, bias=False, initializer=LeCun())], seed=seed)
-
-
-def _sgd(rate: float) -> Optimizer:
-    return SGD(rate)
-
-
-PROJECTS: dict[str, Project] = {
-    "1": Project(
-        "784-128-10, whole training set in each step",
-        *(_plain, _full_batch_network, SoftmaxCrossEntropy, _sgd),
-        learning_rate=1.5,
-        batch_size=0,
-        epochs=1000,
-        shuffle=False,
-        evaluate_every=100,
-    ),
-    "2": Project(
-        "784-100-10 without activation or biases, one image a step",
-        *(_once_shuffled, _positive_network, CrossEntropy, _sgd),
-        learning_rate=0.000125,
-        batch_size=1,
-        epochs=15,
-        shuffle=False,
-    ),
-    "3a": Project(
-        "784-800-10, sigmoid, squared error, deskewed, one image a step",
-        *(_rashid, _rashid_network, SquaredError, _sgd),
-        learning_rate=0.1,
-        batch_size=1,
-        epochs=7,
-        shuffle=False,
-    ),
-    "3b": Project(
-        "784-784-800-10, deskewed, batches of 32",
-        *(_deskewed, _tiny_weights_network, SoftmaxCrossEntropy, _sgd),
-        learning_rate=0.1,
-        batch_size=32,
-        epochs=20,
-    ),
-    "4": Project(
-        "784-256-128-10, dropout, Adam, batches of 64",
-        *(_normalized, _torch_network, SoftmaxCrossEntropy, Adam),
-        learning_rate=0.001,
-        batch_size=64,
-        epochs=10,
-    ),
-    "5": Project(
-        "784-300-10, momentum as a moving average, batches of 256",
-        *(_all_images_divided, _no_bias_network, SoftmaxCrossEntropy),
-        lambda rate: SGD(rate, momentum=0.9, moving_average=True),
-        learning_rate=0.1,
-        batch_size=256,
-        epochs=20,
-    ),
-}
-"""The five projects' networks that are not Keras, by their number in the report; the third project has two."""

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from mnistbook.kit.metrics import prediction_interval
-from mnistbook.projects.published import ACCURACY, PublishedAccuracy
+from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, PublishedNumber
 
-__all__ = ["accuracy_table", "difference_interval", "reading"]
+__all__ = ["accuracy_overview", "accuracy_table", "difference_interval", "one_more_run", "reading"]
 
 
 def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
             raise ValueError(f"there is no run of project {project} with the learning rate {rate:g}")
         chosen = chosen[chosen["epoch"] == chosen["epoch"].min()]
         values = 100 * chosen[published.measured].to_numpy()
-        low, high = prediction_interval(values) if len(values) > 1 else difference_interval(values[0])
+        low, high = one_more_run(values)
         rows.append(
             {
                 "project": project,
@@ -50,6 +50,40 @@ def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def accuracy_overview(runs: pd.DataFrame, in_keras: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each published accuracy, Keras models included: theirs, ours, where a further run would fall.
+
+    Parameters
+    ----------
+    runs
+        As for :func:`accuracy_table`.
+    in_keras
+        One row a run of the Keras models, trained by Keras.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``network``, ``published``, ``ours``, ``from``, ``to``, all but the first in percent; ``runs``, their number.
+    """
+    table = accuracy_table(runs)
+    names = [f"1, rate {row.rate}" if row.project == "1" else row.project for row in table.itertuples()]
+    values = [published.value for published in ACCURACY.values()]
+    columns = {"ours": table["ours, %"], "from": table["from"], "to": table["to"], "runs": table["runs"]}
+    rows = [pd.DataFrame({"network": names, "published": values} | columns)]
+    for project, published in KERAS_ACCURACY.items():
+        ours = 100 * in_keras.loc[in_keras["project"] == project, published.measured].to_numpy()
+        low, high = one_more_run(ours)
+        row = {"network": project, "published": published.value, "ours": ours.mean(), "from": low, "to": high}
+        rows.append(pd.DataFrame([row | {"runs": len(ours)}]))
+    return pd.concat(rows, ignore_index=True)
+
+
+def one_more_run(percents: np.ndarray) -> tuple[float, float]:
+    """Return where a further run would fall with 95 %, between 0 and 100: from one run, what two test sets allow."""
+    low, high = prediction_interval(percents) if len(percents) > 1 else difference_interval(float(percents[0]))
+    return max(low, 0.0), min(high, 100.0)  # few runs may say that more than all is possible
+
+
 def difference_interval(percent: float, images: int = 10_000) -> tuple[float, float]:
     """Return where another network's accuracy lies with 95 % if both have one true share, each with its own images.
 
@@ -60,7 +94,7 @@ def difference_interval(percent: float, images: int = 10_000) -> tuple[float, fl
     return percent - half, percent + half
 
 
-def reading(published: PublishedAccuracy, low: float, high: float) -> str:
+def reading(published: PublishedNumber, low: float, high: float) -> str:
     """Say whether a published number lies in an interval, widened by half a unit of its last digit."""
     if published.at_least:
         return "yes" if high >= published.value else "no: ours is lower"
@@ -69,6 +103,6 @@ def reading(published: PublishedAccuracy, low: float, high: float) -> str:
     return "yes" if published.value <= high + published.unit / 2 else "no: ours is lower"
 
 
-def _text(published: PublishedAccuracy) -> str:
+def _text(published: PublishedNumber) -> str:
     digits = max(0, -round(np.log10(published.unit)))
     return f"{'more than ' if published.at_least else ''}{published.value:.{digits}f}"

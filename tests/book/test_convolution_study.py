@@ -14,7 +14,9 @@ from mnistbook.ch17_convolution import study
 from mnistbook.ch17_convolution.costs import inference_speed, multiply_adds
 from mnistbook.kit.answers import right_answers
 from mnistbook.projects import keras_convolution as kc
+from mnistbook.projects.registry import ProjectRun
 from mnistlab.interop import from_keras
+from mnistlab.sweeps.provenance import provenance
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +31,14 @@ def images() -> kc.Images:
 
 @pytest.fixture(scope="module")
 def frame(images) -> pd.DataFrame:
-    return kc.train_convolution(kc.ConvolutionRun("3d", 3), images, epochs=3)
+    return kc.train_convolution(ProjectRun("3d", 3, epochs=3), images)
 
 
 def test_the_networks_have_the_published_numbers_of_parameters_and_answer_as_ours():
     sizes = {"5c": (1_199_882, 11_992_448), "3d": (93_322, 2_794_240)}
     x = np.random.default_rng(0).random((3, 784), dtype=np.float32)
     for name, (parameters, products) in sizes.items():
-        model = kc.ConvolutionRun(name).model()
+        model = kc.fresh_model(ProjectRun(name))
         network = from_keras(model)
         assert model.count_params() == network.parameters.size == parameters
         assert multiply_adds(network) == products
@@ -44,9 +46,9 @@ def test_the_networks_have_the_published_numbers_of_parameters_and_answer_as_our
         np.testing.assert_allclose(network.forward(x), theirs, rtol=0, atol=1e-5)
 
 
-def test_a_project_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match="no project '5': choose among 5c, 3d"):
-        kc.ConvolutionRun("5")
+def test_a_project_that_is_no_convolutional_network_is_named():
+    with pytest.raises(ValueError, match="project 5 is no convolutional network"):
+        kc.fresh_model(ProjectRun("5"))
 
 
 def test_the_epoch_is_chosen_by_validation_images(frame, images):
@@ -64,18 +66,18 @@ def test_the_epoch_is_chosen_by_validation_images(frame, images):
 
 def test_where_nothing_is_put_aside_the_last_epoch_counts(images):
     bare = kc.Images(images.x[:20], images.y[:20], None, (images.x[:10], images.y[:10]))
-    frame = kc.train_convolution(kc.ConvolutionRun("5c"), bare, epochs=2)
+    frame = kc.train_convolution(ProjectRun("5c", epochs=2), bare)
     assert frame["chosen_epoch"].iloc[-1] == 2 and frame["validation_accuracy"].isna().all()
 
 
 def test_the_first_steps_come_out_again(frame, images):
-    assert kc.first_loss(kc.ConvolutionRun("3d", 3), images) == pytest.approx(frame["first_loss"][0], rel=1e-5)
-    assert kc.first_loss(kc.ConvolutionRun("3d", 4), images) != pytest.approx(frame["first_loss"][0], rel=1e-5)
+    assert kc.first_loss(ProjectRun("3d", 3), images) == pytest.approx(frame["first_loss"][0], rel=1e-5)
+    assert kc.first_loss(ProjectRun("3d", 4), images) != pytest.approx(frame["first_loss"][0], rel=1e-5)
 
 
 def test_what_is_stored_can_be_read_and_the_kept_network_answers_as_keras_did(frame, images, tmp_path, monkeypatch):
-    runs = (kc.ConvolutionRun("3d", 3),)
-    whole = frame.assign(key=runs[0].key, **study.results.provenance())
+    runs = (ProjectRun("3d", 3),)
+    whole = frame.assign(key=runs[0].key, **provenance())
     monkeypatch.setattr(study, "RUNS", runs)
     monkeypatch.setattr(study, "KEPT", runs[0])
     monkeypatch.setattr(study, "sweep", lambda given, folder, **_: whole)
@@ -96,7 +98,7 @@ def test_what_is_stored_can_be_read_and_the_kept_network_answers_as_keras_did(fr
     np.testing.assert_array_equal(right, stored)
     assert study.runs_of("3d") == list(runs) and study.runs_of("5c") == []
     with pytest.raises(ValueError, match="5c-seed0 is not among the stored runs"):
-        right_answers(study.ANSWERS, [kc.ConvolutionRun("5c")], folder=tmp_path)
+        right_answers(study.ANSWERS, [ProjectRun("5c")], folder=tmp_path)
 
 
 def test_each_model_is_timed_and_warmed_up():

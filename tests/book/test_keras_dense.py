@@ -14,9 +14,11 @@ from mnistbook.ch16_dense_in_keras import study
 from mnistbook.ch16_dense_in_keras import tables as keras_dense_tables
 from mnistbook.kit.answers import right_rows
 from mnistbook.projects import keras_dense
-from mnistbook.projects.keras_dense import MODELS, DenseRun, Images, RMSprop
+from mnistbook.projects.keras_dense import Images, RMSprop
+from mnistbook.projects.registry import DENSE, LIBRARIES, PROJECTS, ProjectRun
 from mnistlab.interop import keras_models
 from mnistlab.sweeps import runner
+from mnistlab.sweeps.provenance import COLUMNS
 
 FINE = 2.0**-10
 
@@ -85,13 +87,13 @@ def few(monkeypatch):
     return images
 
 
-@pytest.mark.parametrize("library", keras_dense.LIBRARIES)
-@pytest.mark.parametrize("project", MODELS)
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("project", DENSE)
 def test_a_training_learns_and_says_what_it_reached(few, project, library):
-    network, frame = keras_dense.train(DenseRun(project, library, epochs=2))
+    network, frame = keras_dense.train(ProjectRun(project, library=library, epochs=2))
     assert list(frame["epoch"]) == [1, 2]
     assert frame["loss"].iloc[1] < frame["loss"].iloc[0]
-    assert (frame["parameters"] == MODELS[project].hidden * 795 + 10).all()
+    assert (frame["parameters"] == PROJECTS[project].hidden * 795 + 10).all()
     assert frame["framework"].iloc[0].startswith("NumPy" if library == "mnistlab" else "Keras 3")
     x, t = few.test
     p = keras_dense.probabilities(network, x)
@@ -106,7 +108,7 @@ def test_a_training_learns_and_says_what_it_reached(few, project, library):
 
 
 def test_the_two_libraries_begin_with_the_same_distribution():
-    model = MODELS["1k"]
+    model = PROJECTS["1k"]
     ours = keras_dense.mnistlab_network(model, 0).layers[0].W
     theirs, biases, *_ = keras_dense.keras_network(model, 0).get_weights()
     limit = np.sqrt(6 / (784 + 256))
@@ -121,31 +123,27 @@ def test_the_last_fifth_is_put_aside_as_keras_does(monkeypatch):
         x_train, t_train = np.arange(10)[:, None], np.arange(10)[:, None]
         x_test, t_test = -np.ones((3, 1)), np.ones((3, 1))
 
-    class Project:
-        @staticmethod
-        def data(seed):
-            return Data
-
-    monkeypatch.setattr(keras_dense, "PROJECTS", {"1": Project, "3b": Project})
-    images = keras_dense.images_of(MODELS["1k"])
+    for name in ("plain", "deskewed"):
+        monkeypatch.setattr(keras_dense, name, lambda seed: Data)
+    images = keras_dense.images_of(PROJECTS["1k"])
     assert images.train[0].ravel().tolist() == list(range(8))
     assert images.watched[1].ravel().tolist() == [8, 9]
-    assert len(keras_dense.images_of(MODELS["5k"]).train[0]) == 10
-    assert keras_dense.images_of(MODELS["3c"]).watched[0] is Data.x_test
+    assert len(keras_dense.images_of(PROJECTS["5k"]).train[0]) == 10
+    assert keras_dense.images_of(PROJECTS["3c"]).watched[0] is Data.x_test
 
 
 @pytest.mark.parametrize("arguments", [("9z", "keras"), ("1k", "torch")])
 def test_an_unknown_run_is_refused(arguments):
     with pytest.raises(ValueError, match="choose among"):
-        DenseRun(*arguments)
+        ProjectRun(arguments[0], library=arguments[1])
 
 
 def test_the_study_stores_runs_curves_and_answers(few, monkeypatch, tmp_path):
-    some = [DenseRun("1k", library, seed, epochs=2) for seed in (0, 1) for library in keras_dense.LIBRARIES]
+    some = [ProjectRun("1k", seed, library, epochs=2) for seed in (0, 1) for library in LIBRARIES]
     monkeypatch.setattr(study, "runs", lambda: some)
     monkeypatch.setattr(study, "ENVIRONMENT", {})
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    monkeypatch.setattr(runner, "provenance", lambda: dict.fromkeys(results.COLUMNS, "x"))
+    monkeypatch.setattr(runner, "provenance", lambda: dict.fromkeys(COLUMNS, "x"))
     study.run(tmp_path / "runs", workers=1)
     runs = results.read(study.NAME, folder=tmp_path)
     curves = results.read_curves(study.NAME, folder=tmp_path)
@@ -170,9 +168,9 @@ def test_stored_runs_are_those_of_the_study(stored):
     for row in stored.itertuples():
         run = known[row.key]
         assert (row.project, row.library, row.seed) == (run.project, run.library, run.seed)
-        assert row.epoch == MODELS[run.project].epochs
+        assert row.epoch == PROJECTS[run.project].epochs
     for project in ("1k", "5k"):
-        for library in keras_dense.LIBRARIES:
+        for library in LIBRARIES:
             chosen = stored[(stored["project"] == project) & (stored["library"] == library)]
             assert sorted(chosen["seed"]) == list(study.SEEDS)
             assert chosen["test_accuracy"].between(0.975, 0.985).all()
@@ -245,7 +243,7 @@ def test_the_difference_of_two_libraries_has_an_interval_over_seeds():
 
 
 def test_a_summary_is_plain_text():
-    text = keras_dense.summary(keras_dense.keras_network(MODELS["5k"], 0))
+    text = keras_dense.summary(keras_dense.keras_network(PROJECTS["5k"], 0))
     assert text.isascii() and "\x1b" not in text
     assert "238,510" in text and max(map(len, text.splitlines())) <= 66
 

@@ -7,7 +7,8 @@ import pytest
 
 import mnistlab as ml
 from mnistbook.projects import networks as projects
-from mnistbook.projects.networks import PROJECTS, Data, ProjectRun, train_project
+from mnistbook.projects.networks import Data, train_project
+from mnistbook.projects.registry import PROJECTS, ProjectRun
 from mnistlab.images import deskew
 
 IMAGES = 48
@@ -38,7 +39,7 @@ def few(monkeypatch):
         project = PROJECTS[name]
         data = project.data(seed)
         part = Data(data.x_train[:IMAGES], data.t_train[:IMAGES], data.x_test[:20], data.t_test[:20])
-        monkeypatch.setitem(projects.PROJECTS, name, replace(project, data=lambda seed: part))
+        monkeypatch.setitem(PROJECTS, name, replace(project, data=lambda seed: part))
         return part, project.network(seed)
 
     return choose

@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
+from mnistbook.ch10_published import framework
 from mnistbook.projects import verdicts
-from mnistbook.projects.published import ACCURACY, PublishedAccuracy
+from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, KERAS_EPOCHS, PublishedNumber
 
 
 def made_up(accuracy):
@@ -41,7 +42,7 @@ def test_a_single_run_has_the_interval_of_the_difference_of_two_shares():
 
 
 def test_the_last_digit_counts_by_half():
-    figure = PublishedAccuracy(97, 1)
+    figure = PublishedNumber(97, 1)
     assert verdicts.reading(figure, 96.1, 96.5) == "yes"
     assert verdicts.reading(figure, 96.1, 96.4) == "no: ours is lower"
     assert verdicts.reading(figure, 97.6, 97.9) == "no: ours is higher"
@@ -51,3 +52,33 @@ def test_a_project_without_a_run_is_named():
     runs = made_up(lambda figure: figure.value)
     with pytest.raises(ValueError, match=r"no run of project 2 with the learning rate 0\.000125"):
         verdicts.accuracy_table(runs[runs["project"] != "2"])
+
+
+def test_a_further_run_has_no_more_than_all_right():
+    assert verdicts.one_more_run([99.0, 99.9])[1] == 100
+    assert verdicts.one_more_run([80.0]) == pytest.approx(verdicts.difference_interval(80))
+
+
+def test_the_overview_has_each_published_accuracy():
+    rows = [
+        {"project": project, figure.measured: share}
+        for project, figure in KERAS_ACCURACY.items()
+        for share in (0.98, 0.99)
+    ]
+    table = verdicts.accuracy_overview(made_up(lambda figure: figure.value), pd.DataFrame(rows))
+    assert len(table) == len(ACCURACY) + len(KERAS_ACCURACY)
+    assert table["network"].tolist()[:4] == ["1, rate 0.01", "1, rate 0.7", "1, rate 1.5", "2"]
+    last = table.set_index("network").loc[["1k", "5c"]]
+    assert last["ours"].tolist() == pytest.approx([98.5, 98.5]) and set(last["runs"]) == {2}
+    assert table.set_index("network").loc["3d", "published"] == 99.40
+
+
+def test_stored_rows_of_keras_have_the_names_of_the_print_outs():
+    for project in ("1k", "5k", "5c"):
+        rows = framework.epochs_of(project)
+        assert set(rows["project"]) == {project} and sorted(set(rows["epoch"])) == list(KERAS_EPOCHS[project].index)
+        last = rows[rows["epoch"] == rows["epoch"].max()]
+        finals = framework.final_rows().set_index("key").loc[last["key"]]
+        if project != "1k":  # which put images aside; the others tried the test images
+            assert last["validation_accuracy"].tolist() == pytest.approx(finals["test_accuracy"].tolist(), abs=1e-6)
+    assert set(framework.final_rows()["project"]) == set(KERAS_ACCURACY)
