@@ -255,11 +255,11 @@ def _of_layer(
         return y, np.asarray(dy), expressions(network.gradients), dx
 
     if seed is not None:
-        entries += equations.entries_of(layer, number, x, expressions(layer.forward(values(x))), compare)
+        entries += equations.entries_of(layer, number, x, expressions(layer.forward(values(x))), compare, False)
     run(symbols("x^{old}", (shape[0] + 1, shape[1])), False)
     *_, alone, _ = run(x, False)
     y, dy, gradients, dx = run(x, True)
-    entries += equations.entries_of(layer, number, x, y, compare)
+    entries += equations.entries_of(layer, number, x, y, compare, seed is not None)
     shifts, value = _shifts(sp.Add(*(a * b for a, b in zip(dy.ravel(), y.ravel(), strict=True))))
     mine = [place for place, written in enumerate(gradients) if not str(written).startswith("junk")]
     mine = sorted({*mine, *_places(network, layer)})
