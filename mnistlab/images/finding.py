@@ -266,7 +266,7 @@ def _is_panel(kept: np.ndarray) -> bool:
     if min(part.shape) < SHEET * max(kept.shape):
         return False
     first, last = part.argmax(axis=1), part.shape[1] - part[:, ::-1].argmax(axis=1)
-    return part.sum() > 0.75 * (last - first).sum() and _straightness(part) > 0.83
+    return part.sum() > 0.75 * (last - first).sum() and _straightness(part) > 0.87
 
 
 def _is_solid(kept: np.ndarray) -> bool:
