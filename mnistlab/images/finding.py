@@ -139,9 +139,10 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
         looks = looks[:1] if sign < 0 else looks[1:]  # what only touches the edge may be a digit, whose holes are none
     for look in looks:
         found, closer = _look(look(grey)), _look(look(grey, 0.5))
-        if isinstance(found, _Found) and isinstance(closer, _Found) and not (found.cut or found.panel):
-            if _alike(found.ink, closer.ink) and not _is_solid(found.ink > 0.5):
-                return _cut_out(found.ink)
+        if not isinstance(found, _Found) or not isinstance(closer, _Found) or found.cut or found.panel:
+            continue
+        if _alike(found.ink, closer.ink) and not _is_solid(found.ink > 0.5):
+            return _cut_out(found.ink)
     if not speckled and (again := _out_of_focus(grey)) is not None:
         return again
     if not isinstance(first, _Found):
@@ -275,7 +276,8 @@ def _is_solid(kept: np.ndarray) -> bool:
     part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     shorter, longer = sorted(part.shape)
     return shorter > 0.3 * longer and bool(
-        grown(np.pad(part, 1), round(THICKEST * longer / 2), np.minimum).any() or (part.mean() > 0.5 and _straightness(part) > 0.8)
+        grown(np.pad(part, 1), round(THICKEST * longer / 2), np.minimum).any()
+        or (part.mean() > 0.5 and _straightness(part) > 0.8)
     )
 
 
