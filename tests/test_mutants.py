@@ -24,6 +24,12 @@ def test_a_verdict_holds_when_it_is_tried_again(row):
     assert vars(mutant.target.owner)[mutant.target.method] is kept
 
 
+@pytest.mark.parametrize("target", of.TARGETS, ids=lambda target: target.name)
+def test_the_code_without_a_change_is_proved(target):
+    """Else all its mutants would be refused, for nothing."""
+    assert of.is_proved(target)
+
+
 def test_no_error_is_left_to_the_differences():
     assert {row["verdict"] for row in STORED} == {"proof", "survives"}
 

@@ -27,7 +27,7 @@ from mnistlab.gradcheck import check_gradients
 from mnistlab.network import Network
 from mnistlab.symbolic import NotUnderstood, prove_for_every_size, prove_gradients, updates
 
-__all__ = ["SURVIVORS", "TARGETS", "Mutant", "Target", "judge", "mutants", "reason", "report", "stored"]
+__all__ = ["SURVIVORS", "TARGETS", "Mutant", "Target", "is_proved", "judge", "mutants", "reason", "report", "stored"]
 
 FILE = Path(__file__).with_name("mutants.csv")
 COLUMNS = ("method", "number", "change", "verdict")
@@ -193,12 +193,13 @@ def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> bool:
 def judge(mutant: Mutant) -> str:
     """Return ``"proof"`` if the proof refuses a mutant, ``"differences"`` if only they do, else ``"survives"``."""
     with mutant.planted():
-        if not _is_proved(mutant.target):
+        if not is_proved(mutant.target):
             return "proof"
         return "differences" if _is_found_by_differences(mutant.target) else "survives"
 
 
-def _is_proved(target: Target) -> bool:
+def is_proved(target: Target) -> bool:
+    """Return whether the code is proved as it is now; what is refused is not."""
     try:
         for make in target.parts:
             if not prove_for_every_size(make()).holds:
