@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, wrap
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from mnistlab.symbolic import NotUnderstood, prove_for_every_size, prove_gradien
 __all__ = ["SURVIVORS", "TARGETS", "Mutant", "Target", "is_proved", "judge", "mutants", "reason", "report", "stored"]
 
 FILE = Path(__file__).with_name("mutants.csv")
+WIDTH = 72  # of the report, to fit a page
 COLUMNS = ("method", "number", "change", "verdict")
 
 
@@ -266,14 +267,17 @@ def report() -> str:
     """Return how many mutants of each method there are and who finds them, and each survivor with the reason."""
     rows = stored()
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    lines = [f"{'method':<28}{'mutants':>9}{'proof':>9}{'differences':>13}{'survive':>9}"]
+    lines = [f"{'method':<28}{'mutants':>9}{'proof':>8}{'differences':>13}{'survive':>9}"]
     for method in [*methods, "all"]:
         verdicts = [row["verdict"] for row in rows if method in (row["method"], "all")]
         counts = [verdicts.count(verdict) for verdict in ("proof", "differences", "survives")]
-        lines.append(f"{method:<28}{len(verdicts):>9}{counts[0]:>9}{counts[1]:>13}{counts[2]:>9}")
+        lines.append(f"{method:<28}{len(verdicts):>9}{counts[0]:>8}{counts[1]:>13}{counts[2]:>9}")
     for row in rows:
         if row["verdict"] == "survives":
-            lines += ["", f"{row['method']}: {row['change']}", f"    {reason(row['change'])}"]
+            before, _, after = row["change"].partition(" → ")
+            lines += ["", *wrap(f"{row['method']}: {before}", WIDTH)]
+            lines += wrap(f"→ {after}", WIDTH, initial_indent="  ", subsequent_indent="    ")
+            lines += wrap(str(reason(row["change"])), WIDTH, initial_indent="    ", subsequent_indent="    ")
     return "\n".join(lines)
 
 
