@@ -78,6 +78,7 @@ TARGETS: tuple[Target, ...] = (
         "update",
         _updates("SGD()", "SGD(momentum)", "SGD(nesterov)", "SGD(moving_average)", "SGD(nesterov, moving_average)"),
     ),
+    Target(optimizers.RMSprop, "update", _updates("RMSprop()")),
     Target(optimizers.Adam, "update", _updates("Adam()")),
 )
 """What is mutated: each rule that is proved for every size."""
