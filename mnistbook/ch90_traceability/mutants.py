@@ -72,7 +72,11 @@ TARGETS: tuple[Target, ...] = (
         )
         for method in ("forward", "backward")
     ),
-    Target(optimizers.Optimizer, "step", _updates("SGD()", "SGD(momentum, weight_decay, l2)")),
+    Target(
+        optimizers.Optimizer,
+        "step",
+        _updates("SGD()", "SGD(momentum, weight_decay, l2)", "SGD(weight_decay, l2, decay_biases=False)"),
+    ),
     Target(
         optimizers.SGD,
         "update",
@@ -248,7 +252,8 @@ SURVIVORS: dict[str, str] = {
     "if self.l2: → if True:": "with no penalty it adds 0",
     "if self.weight_decay: → if True:": "with no decay it multiplies by 1",
     "progress=": "training always says how far it is, so that the default is never used",
-    "<= FLUSH_BELOW": "differs where a number is exactly the bound",
+    "→ m = np.m": "any shift cancels: the same function of real numbers, which overflows",
+    "<= _flush_below": "differs where a number is exactly the bound",
 }
 """Why a mutant that nothing finds is no error, by a part of its change."""
 

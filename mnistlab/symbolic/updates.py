@@ -86,11 +86,11 @@ def _adam(w: Any, g: Any, state: State, at: SimpleNamespace, t: Any) -> Any:
 
 
 def _with_weight_decay(formula: Formula) -> Formula:
-    return lambda w, g, state, at, t: formula((1 - at.eta * at.weight_decay) * w, g, state, at, t)
+    return lambda w, g, state, at, t: formula((1 - at.eta * at.weight_decay * at.decayed) * w, g, state, at, t)
 
 
 def _with_l2(formula: Formula) -> Formula:
-    return lambda w, g, state, at, t: formula(w, g + at.l2 * w, state, at, t)
+    return lambda w, g, state, at, t: formula(w, g + at.l2 * at.decayed * w, state, at, t)
 
 
 Invariant = Callable[[State, SimpleNamespace], dict[str, Any]]
@@ -171,6 +171,11 @@ def _combinations() -> Iterator[Update]:
         "l2": ({"l2": 0.25}, _with_l2),
         "weight_decay, l2": ({"weight_decay": 0.25, "l2": 0.25}, lambda each: _with_l2(_with_weight_decay(each))),
     }
+    penalties |= {
+        f"{name}, decay_biases=False": (options | {"decay_biases": False}, wrapped)
+        for name, (options, wrapped) in penalties.items()
+        if name
+    }
     rhos = {name: (options, _rmsprop, _mean_square) for name, options in (("", {}), ("rho=0", {"rho": 0.0}))}
     for owner, rules in ((SGD, momenta), (Adam, betas), (RMSprop, rhos)):
         for rule, (options, formula, holds) in rules.items():
@@ -188,7 +193,7 @@ GREEK = {"momentum": "mu", "weight_decay": "lambda", "l2": "lambda"}
 
 def numbers(optimizer: Optimizer, rate: Any) -> SimpleNamespace:
     """Return what the formulas call ``η``, ``μ`` and so on, taken from an optimizer with this learning rate."""
-    return SimpleNamespace(eta=rate, mu=getattr(optimizer, "momentum", 0), **vars(optimizer))
+    return SimpleNamespace(eta=rate, mu=getattr(optimizer, "momentum", 0), decayed=1, **vars(optimizer))
 
 
 def symbolic_numbers(optimizer: Optimizer) -> SimpleNamespace:
@@ -297,6 +302,10 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
     progress, elsewhere = sp.symbols("progress rate_elsewhere", positive=True)
     optimizer.learning_rate = lambda asked: Value(at.eta if exact(asked) == progress else elsewhere)
     w, g = vectors.symbols("w"), vectors.symbols("g")
+    mask = None
+    if not optimizer.decay_biases:  # any numbers, of which 1 and 0 are two
+        at.decayed = vectors.symbols("d")
+        mask = vectors.given(at.decayed)
     t = sp.Integer(1) if first else sp.Symbol("t", integer=True, positive=True)
     state: State = {}
     if not first:
@@ -307,7 +316,7 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
         optimizer.steps = Value(t - 1)
     flushes = bool(Value(t) % FLUSH_EVERY == 0)
     given, mine = vectors.given(g), vectors.given(w)
-    optimizer.step(mine, given, Value(progress))
+    optimizer.step(mine, given, Value(progress), mask)
     if not np.array_equal(vectors.read(given), np.asarray(g)):
         raise NotUnderstood("a step changes the gradients of its caller")
     vectors.overwrite(given)

@@ -445,7 +445,7 @@ def test_every_combination_of_options_is_proved(name):
 
 
 def test_the_combinations_are_all_that_can_be_made():
-    assert len(COMBINATIONS) == 5 * 4 + 3 * 4 + 2 * 4  # SGD, Adam, RMSprop
+    assert len(COMBINATIONS) == (5 + 3 + 2) * 7  # rules of SGD, Adam and RMSprop; penalties, with and without biases
 
 
 # Truths, and what is not understood.
