@@ -118,4 +118,6 @@ def test_the_figures_show_what_they_were_given():
     probabilities = np.full(10, 0.1)
     _, *panels = pictures.two_predictions(np.ones((28, 28)), {"a": probabilities, "b": probabilities}, 3).axes
     assert [panel.get_title() for panel in panels] == ["a", "b"] and len(panels[0].patches) == 10
+    colours = [bar.get_facecolor() for bar in panels[0].patches]
+    assert [digit for digit in range(10) if colours.count(colours[digit]) == 1] == [3]
     plt.close("all")
