@@ -24,7 +24,7 @@ class Images:
     train, test
         What the network trains on, and what it is measured on.
     validation
-        Put aside from the training images; None where no images are.
+        Held out from the training images; None where no images are.
     """
 
     train: Pair

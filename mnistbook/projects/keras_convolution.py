@@ -58,7 +58,7 @@ class ConvolutionalProject:
     batch_size, epochs
         As published.
     validation
-        How many training images are put aside to choose the epoch by; 0 where the last one counts.
+        How many training images are held out to choose the epoch by; 0 where the last one counts.
     """
 
     title: str
@@ -118,7 +118,7 @@ def train_convolution(run: ProjectRun, images: Images | None = None) -> pd.DataF
         after the epoch; ``seconds`` and ``cpu_seconds`` of its training, by the clock and of all cores together.
 
         The last row also has what belongs to the network that comes out, which is that of the epoch with the highest
-        validation accuracy, or of the last one where nothing is put aside: ``chosen_epoch``,
+        validation accuracy, or of the last one where nothing is held out: ``chosen_epoch``,
         ``final_validation_accuracy``, ``final_test_loss``, ``final_test_accuracy``, ``wrong``, the indices of the test
         images that it gets wrong, and ``weights``, one vector as mnistlab's, both as :mod:`mnistbook.kit.answers`
         writes them.
@@ -227,8 +227,8 @@ def _mnist(project: ConvolutionalProject) -> Images:
     if not project.validation:
         return Images((x, y), test)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(x))
-    aside, rest = np.split(order, [project.validation])  # those that all studies put aside
-    return Images((x[rest], y[rest]), test, validation=(x[aside], y[aside]))
+    held_out, rest = np.split(order, [project.validation])  # those that all studies hold out
+    return Images((x[rest], y[rest]), test, validation=(x[held_out], y[held_out]))
 
 
 # Project 5: "Backpropagation on MNIST from scratch", its network for comparison
