@@ -2,7 +2,8 @@
 
 A chapter's module ``study`` is one. It defines ``NAME``; ``DESCRIPTION``, one line that says how long it takes;
 and ``run(folder, workers=None)``, which calls :func:`~mnistlab.sweeps.runner.sweep` with that folder for what is
-done, and :func:`~mnistbook.results.write` at the end.
+done, and :func:`~mnistbook.results.write` at the end. One that stores the rows of its runs in several files names them
+in ``STORED``; those of the others are in the file ``NAME``.
 """
 
 from __future__ import annotations

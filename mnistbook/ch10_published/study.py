@@ -29,6 +29,9 @@ def runs() -> list[ProjectRun]:
 FROM_SEED = "published_from_seed"
 """Name of the stored file of project 1 from the weights that its author drew."""
 
+STORED = (NAME, FROM_SEED)
+"""Names of the files with the rows of its runs."""
+
 HUNDRED = 101
 """Epochs after which the loss after 100 steps is known: each is taken before its step."""
 

@@ -10,9 +10,9 @@ from mnistbook.kit.answers import right_rows
 from mnistbook.kit.comparisons import compare_answers
 from mnistbook.projects.published import KERAS_ACCURACY, TEST_LOSS
 from mnistbook.projects.registry import DENSE, LIBRARIES
-from mnistbook.projects.verdicts import one_more_run, reading
+from mnistbook.projects.verdicts import one_more_run, verdict
 
-__all__ = ["comparison", "paired_answers", "verdicts"]
+__all__ = ["accuracies_and_losses", "comparison", "paired_answers"]
 
 
 def comparison(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def comparison(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def verdicts(runs: pd.DataFrame) -> pd.DataFrame:
+def accuracies_and_losses(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each published number and library: does it come out?
 
     A number comes out if it lies where one more run would fall with probability 95 %, given ours. Of a single run an
@@ -76,19 +76,19 @@ def verdicts(runs: pd.DataFrame) -> pd.DataFrame:
                 values = scale * chosen[column].to_numpy()
                 if project not in table or not len(values) or (len(values) == 1 and quantity == "loss"):
                     continue
-                published = table[project]
+                number = table[project]
                 low, high = one_more_run(values)
-                digits = -round(np.log10(published.unit))
+                digits = -round(np.log10(number.unit))
                 rows.append(
                     {
                         "project": project,
                         "quantity": quantity,
-                        "published": f"{published.value:.{digits}f}",
+                        "published": f"{number.value:.{digits}f}",
                         "library": library,
                         "ours": f"{values.mean():.{digits}f}",
                         "from": f"{low:.{digits}f}",
                         "to": f"{high:.{digits}f}",
-                        "comes out": reading(published, low, high),
+                        "comes out": verdict(number, low, high),
                     }
                 )
     return pd.DataFrame(rows)

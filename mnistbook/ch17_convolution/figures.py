@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from mnistbook.kit.figures import annotated_map, frame, show_digit
+from mnistbook.kit.figures import annotated_map, frame, probability_bars, show_digit
 from mnistbook.kit.style import COLOURS
 from mnistlab.convolution import Conv2D
 from mnistlab.network import Network
@@ -77,10 +77,8 @@ def two_predictions(image: np.ndarray, answers: Mapping[str, np.ndarray], label:
         1, 1 + len(answers), figsize=(7, 2.7), width_ratios=[1.1, *[2] * len(answers)]
     )
     show_digit(left, image)
-    colours = [COLOURS[1] if digit == label else COLOURS[0] for digit in range(10)]
     for panel, (name, probabilities) in zip(panels, answers.items(), strict=True):
-        panel.bar(range(10), np.maximum(probabilities, 1e-8), color=colours)
-        panel.set(title=name, xlabel="digit", xticks=range(10), yscale="log", ylim=(1e-8, 3))
-        panel.grid(axis="x", visible=False)
+        probability_bars(panel, np.maximum(probabilities, 1e-8), label, COLOURS[1])
+        panel.set(title=name, yscale="log", ylim=(1e-8, 3))
     panels[0].set_ylabel("probability")
     return figure

@@ -1,4 +1,4 @@
-"""What is stored in results/: which studies, how many runs, how long they took, and where they were computed."""
+"""What is stored in results/: the runs of which studies, how many, how long they took, and where they were computed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ __all__ = ["stored_studies"]
 
 
 def stored_studies() -> pd.DataFrame:
-    """Return one row a study and place where it ran, with the hours that its runs took and the seeds that it drew.
+    """Return one row a file of runs and place where they ran, with the hours that they took and their seeds.
 
-    A study that has not been stored is left out.
+    The column ``study`` has the name of the file, which is that of the study unless it stores several. What has not
+    been stored is left out.
     """
     rows = []
-    for name in find_studies():
+    files = [stored for name, study in find_studies().items() for stored in getattr(study, "STORED", (name,))]
+    for name in files:
         try:
             runs = results.read(name)
         except FileNotFoundError:

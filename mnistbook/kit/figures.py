@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from mnistbook.kit.style import GREY
+from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = [
     "annotated_map",
@@ -20,6 +21,7 @@ __all__ = [
     "curves",
     "digit_grid",
     "frame",
+    "probability_bars",
     "show_digit",
 ]
 
@@ -35,6 +37,15 @@ def show_digit(axes: Axes, image: np.ndarray) -> None:
     """Draw an image of shape (28, 28) in ``axes``, ink dark on light, as on paper."""
     axes.imshow(image, cmap="gray_r", interpolation="nearest")
     frame(axes)
+
+
+def probability_bars(axes: Axes, probabilities: np.ndarray, label: int, colour: str) -> BarContainer:
+    """Draw the probabilities of the ten digits as bars, that of the digit ``label`` in a ``colour`` of its own."""
+    colours = [colour if digit == label else COLOURS[0] for digit in range(10)]
+    bars = axes.bar(range(10), probabilities, color=colours)
+    axes.set(xlabel="digit", xticks=range(10))
+    axes.grid(axis="x", visible=False)
+    return bars
 
 
 def annotated_map(

@@ -15,6 +15,7 @@ import pandas as pd
 
 from mnistbook.kit.answers import pack_floats, pack_indices
 from mnistbook.kit.stopwatch import Stopwatch
+from mnistbook.projects.images import Images, Pair
 from mnistbook.projects.networks import spline_deskew
 from mnistlab.interop.keras_models import import_keras
 from mnistlab.mnist import load_mnist
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FIRST_STEPS",
     "ConvolutionalProject",
-    "Images",
     "compiled",
     "fast_keras",
     "first_loss",
@@ -41,24 +41,6 @@ FIRST_STEPS = 20
 
 ADAM_RATE = 0.001
 """Of both projects."""
-
-
-@dataclass(frozen=True)
-class Images:
-    """What a network learns from and is measured on.
-
-    Attributes
-    ----------
-    x, y
-        Images of shape (N, 28, 28, 1), float32, and labels of shape (N,).
-    validation, test
-        Such pairs; no validation images where nothing is chosen.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    validation: tuple[np.ndarray, np.ndarray] | None
-    test: tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -144,13 +126,13 @@ def train_convolution(run: ProjectRun, images: Images | None = None) -> pd.DataF
     project = run.recipe
     images = _mnist(project) if images is None else images
     model = fresh_model(run)
-    start = _FirstSteps()
+    start, size = _FirstSteps(), len(images.train[0])
     order = np.random.default_rng(run.seed)
     rows: list[dict[str, object]] = []
     best, chosen, weights = -1.0, 0, model.get_weights()
     for epoch in range(1, (run.epochs or project.epochs) + 1):
-        shuffled = order.permutation(len(images.x))
-        x, y = images.x[shuffled], images.y[shuffled]
+        shuffled = order.permutation(size)
+        x, y = (array[shuffled] for array in images.train)
         watch = Stopwatch()
         history = _fit(model, x, y, project.batch_size, start if epoch == 1 else None)
         row = {"epoch": epoch, "loss": history["loss"][0], "running_accuracy": history["accuracy"][0]}
@@ -163,7 +145,7 @@ def train_convolution(run: ProjectRun, images: Images | None = None) -> pd.DataF
             best, chosen, weights = row["validation_accuracy"], epoch, model.get_weights()
     model.set_weights(weights)
     loss, accuracy, wrong = scores(model, *images.test)
-    fixed = {"project": run.project, "seed": run.seed, "train_size": len(images.x), "parameters": model.count_params()}
+    fixed = {"project": run.project, "seed": run.seed, "train_size": size, "parameters": model.count_params()}
     frame = pd.DataFrame([fixed | {"first_loss": start.loss} | row for row in rows])
     final = {
         "chosen_epoch": float(chosen),
@@ -185,8 +167,9 @@ def first_loss(run: ProjectRun, images: Images | None = None) -> float:
     project = run.recipe
     images = _mnist(project) if images is None else images
     model, start = fresh_model(run), _FirstSteps()
-    shuffled = np.random.default_rng(run.seed).permutation(len(images.x))[: FIRST_STEPS * project.batch_size]
-    _fit(model, images.x[shuffled], images.y[shuffled], project.batch_size, start)
+    x, y = images.train
+    shuffled = np.random.default_rng(run.seed).permutation(len(x))[: FIRST_STEPS * project.batch_size]
+    _fit(model, x[shuffled], y[shuffled], project.batch_size, start)
     return start.loss
 
 
@@ -207,7 +190,7 @@ def scores(model: Any, x: np.ndarray, y: np.ndarray) -> tuple[float, float, np.n
     return float(loss), float(right.mean()), np.flatnonzero(~right)
 
 
-def test_images(project: ConvolutionalProject) -> tuple[np.ndarray, np.ndarray]:
+def test_images(project: ConvolutionalProject) -> Pair:
     """Return the test images as a project prepared them, shape (10000, 28, 28, 1), and their labels."""
     mnist = load_mnist()
     return project.prepare(mnist.x_test)[..., None], mnist.y_test
@@ -240,12 +223,12 @@ class _FirstSteps:
 @cache
 def _mnist(project: ConvolutionalProject) -> Images:
     mnist = load_mnist()
-    x, y, aside = project.prepare(mnist.x_train)[..., None], mnist.y_train, None
-    if project.validation:
-        order = np.random.default_rng(SPLIT_SEED).permutation(len(x))  # those that all studies held out
-        aside = x[order[: project.validation]], y[order[: project.validation]]
-        x, y = x[order[project.validation :]], y[order[project.validation :]]
-    return Images(x, y, aside, test_images(project))
+    x, y, test = project.prepare(mnist.x_train)[..., None], mnist.y_train, test_images(project)
+    if not project.validation:
+        return Images((x, y), test)
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(x))
+    held_out, rest = np.split(order, [project.validation])  # those that all studies hold out
+    return Images((x[rest], y[rest]), test, validation=(x[held_out], y[held_out]))
 
 
 # Project 5: "Backpropagation on MNIST from scratch", its network for comparison

@@ -14,6 +14,7 @@ import pandas as pd
 from mnistbook.kit.answers import pack_indices
 from mnistbook.kit.source import Source
 from mnistbook.kit.stopwatch import Stopwatch
+from mnistbook.projects.images import Images
 from mnistbook.projects.networks import deskewed, plain
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DenseModel",
-    "Images",
     "RMSprop",
     "count_lines",
     "fit_keras",
@@ -78,25 +78,14 @@ class DenseModel:
     libraries: ClassVar = ("mnistlab", "keras")
 
 
-@dataclass(frozen=True)
-class Images:
-    """Rows of pixels and one-hot rows, float32, shapes (N, 784) and (N, 10).
-
-    ``train`` is learnt from, ``watched`` tried after each epoch, ``test`` tried at the end; all are such pairs.
-    """
-
-    train: tuple[np.ndarray, np.ndarray]
-    watched: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
-
-
 def images_of(model: DenseModel) -> Images:
-    """Return the images that a model is trained and tried on."""
-    data = (deskewed if model.upright else plain)(0)
-    rest = round(len(data.x_train) * (1 - model.split))
-    test = data.x_test, data.t_test
-    aside = (data.x_train[rest:], data.t_train[rest:]) if model.split else test
-    return Images((data.x_train[:rest], data.t_train[:rest]), aside, test)
+    """Return the images that a model is trained and tried on: float32, with one-hot rows."""
+    images = (deskewed if model.upright else plain)(0)
+    if not model.split:
+        return images
+    x, t = images.train
+    rest = round(len(x) * (1 - model.split))
+    return Images((x[:rest], t[:rest]), images.test, validation=(x[rest:], t[rest:]))
 
 
 def keras_network(model: DenseModel, seed: int) -> Any:
@@ -122,12 +111,13 @@ def mnistlab_network(model: DenseModel, seed: int) -> Network:
 
 
 def fit_mnistlab(
-    network: Network, model: DenseModel, x: np.ndarray, t: np.ndarray, epochs: int, seed: int, on_epoch_end: Callable
+    network: Network, model: DenseModel, x: np.ndarray, t: np.ndarray, epochs: int, seed: int, note: Callable
 ) -> None:
     """Train it on rows ``x`` and one-hot rows ``t``, as a program with mnistlab does."""
     optimizer, size = model.optimizer(), model.batch_size
-    options = {"epochs": epochs, "batch_size": size, "seed": seed, "progress": False}
-    fit(network, x, t, optimizer=optimizer, on_epoch_end=on_epoch_end, **options)
+    fit(
+        network, x, t, optimizer=optimizer, epochs=epochs, batch_size=size, seed=seed, on_epoch_end=note, progress=False
+    )
 
 
 def train_dense(run: ProjectRun) -> pd.DataFrame:
@@ -161,13 +151,14 @@ def train(run: ProjectRun) -> tuple[Any, pd.DataFrame]:
     """
     model = run.recipe
     images, epochs = images_of(model), run.epochs or model.epochs
+    watched = images.validation or images.test
     network, attempt = (_in_keras if run.library == "keras" else _in_mnistlab)(model, run.seed)
     watch, rows = Stopwatch(), []
 
     def end_epoch(loss: float) -> None:
         """Stop the watch, try the network, and start the watch again."""
         times = watch.stop()
-        watched_loss, watched_accuracy = attempt(*images.watched)
+        watched_loss, watched_accuracy = attempt(*watched)
         row = {"epoch": len(rows) + 1, "loss": loss, "watched_loss": watched_loss, "watched_accuracy": watched_accuracy}
         rows.append(row | times._asdict())
         watch.start()

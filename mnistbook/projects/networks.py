@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import affine_transform
 
+from mnistbook.projects.images import Images, Pair
 from mnistlab.data import one_hot, split, to_vectors
 from mnistlab.images import moments
 from mnistlab.initializers import LeCun, Normal, Uniform
@@ -27,23 +28,7 @@ from mnistlab.training import TrainingDiverged, evaluate, fit
 if TYPE_CHECKING:
     from mnistbook.projects.registry import ProjectRun
 
-__all__ = ["AUTHORS_SEED", "Data", "FromScratch", "spline_deskew", "train_project"]
-
-
-@dataclass(frozen=True)
-class Data:
-    """Samples as rows, and rows of targets, as a project prepared them.
-
-    Attributes
-    ----------
-    x_train, t_train, x_test, t_test
-        Shapes (N, 784) and (N, 10), of the network's dtype.
-    """
-
-    x_train: np.ndarray
-    t_train: np.ndarray
-    x_test: np.ndarray
-    t_test: np.ndarray
+__all__ = ["AUTHORS_SEED", "FromScratch", "spline_deskew", "train_project"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +39,8 @@ class FromScratch:
     ----------
     title
         Architecture and training, in few words.
-    data
-        Gives the data for a seed, which only matters where the project divides them itself.
+    images
+        Gives the images for a seed, which only matters where the project orders or divides them itself.
     network, loss, optimizer
         Give fresh ones; the network for a seed, the optimizer for a learning rate.
     learning_rate, batch_size, epochs
@@ -67,7 +52,7 @@ class FromScratch:
     """
 
     title: str
-    data: Callable[[int], Data]
+    images: Callable[[int], Images]
     network: Callable[[int], Network]
     loss: Callable[[], Loss]
     optimizer: Callable[[float], Optimizer]
@@ -99,7 +84,7 @@ def train_project(run: ProjectRun) -> pd.DataFrame:
     project = run.recipe
     rate = project.learning_rate if run.learning_rate is None else run.learning_rate
     epochs = run.epochs or project.epochs
-    data, network = project.data(run.seed), project.network(run.seed)
+    images, network = project.images(run.seed), project.network(run.seed)
     score = _Score(project.loss())
     rows: list[dict[str, object]] = []
     fixed = {"project": run.project, "seed": run.seed, "rate": rate}
@@ -108,19 +93,18 @@ def train_project(run: ProjectRun) -> pd.DataFrame:
         entry = {**fixed, "epoch": row["epoch"], "loss": row["loss"], "running_accuracy": score.take()}
         if row["epoch"] % project.evaluate_every == 0 or row["epoch"] == epochs:
             with np.errstate(over="ignore", invalid="ignore"):  # of a training that is about to diverge
-                for part, x, t in (("train", data.x_train, data.t_train), ("test", data.x_test, data.t_test)):
-                    entry[f"{part}_loss"], entry[f"{part}_accuracy"] = evaluate(network, x, t, project.loss())
+                for part, pair in (("train", images.train), ("test", images.test)):
+                    entry[f"{part}_loss"], entry[f"{part}_accuracy"] = evaluate(network, *pair, project.loss())
         rows.append(entry | {"seconds": row["seconds"], "diverged": False})
 
     try:
         fit(
             network,
-            data.x_train,
-            data.t_train,
+            *images.train,
             loss=score,
             optimizer=project.optimizer(rate),
             epochs=epochs,
-            batch_size=project.batch_size or len(data.x_train),
+            batch_size=project.batch_size or len(images.train[0]),
             shuffle=project.shuffle,
             seed=run.seed,
             on_epoch_end=note,
@@ -158,19 +142,25 @@ class _Score(Loss):
 # Project 1: AnnaPakir/mnist
 
 
-def plain(seed: int) -> Data:
+def plain(seed: int) -> Images:
     """Pixels from 0 to 1, one-hot rows, MNIST's own division."""
     return _mnist(np.float32)
 
 
 @cache
-def _mnist(dtype: type, *, deskewed: bool = False, mean: float = 0.0, std: float = 1.0) -> Data:
-    mnist = load_mnist()
-    parts = []
-    for images, labels in ((mnist.x_train, mnist.y_train), (mnist.x_test, mnist.y_test)):
+def _mnist(dtype: type, *, deskewed: bool = False, mean: float = 0.0, std: float = 1.0) -> Images:
+    def pair(images: np.ndarray, labels: np.ndarray) -> Pair:
         x = spline_deskew(images).astype(dtype) if deskewed else to_vectors(images, dtype, mean=mean, std=std)
-        parts += [x, one_hot(labels, dtype=dtype)]
-    return Data(*parts)
+        return x, one_hot(labels, dtype=dtype)
+
+    mnist = load_mnist()
+    return Images(pair(mnist.x_train, mnist.y_train), pair(mnist.x_test, mnist.y_test))
+
+
+def _shuffled(images: Images, seed: int | list[int]) -> Images:
+    x, t = images.train
+    order = np.random.default_rng(seed).permutation(len(x))
+    return Images((x[order], t[order]), images.test)
 
 
 def full_batch_network(seed: int) -> Network:
@@ -190,13 +180,12 @@ class ShiftedLogarithm(SoftmaxCrossEntropy):
         return -np.sum(targets * np.log(self.p + 1e-8)) / len(logits)
 
 
-def in_float64(seed: int) -> Data:
+def in_float64(seed: int) -> Images:
     """In MNIST's order for the author's seed; any other shuffles the one batch, which changes nothing but rounding."""
-    data = _mnist(np.float64)
+    images = _mnist(np.float64)
     if seed == AUTHORS_SEED:
-        return data
-    order = np.random.default_rng(seed).permutation(len(data.x_train))
-    return Data(data.x_train[order], data.t_train[order], data.x_test, data.t_test)
+        return images
+    return _shuffled(images, seed)
 
 
 def authors_weights(seed: int) -> Network:
@@ -212,11 +201,9 @@ def authors_weights(seed: int) -> Network:
 # Project 2: 5kadi/network-school-project
 
 
-def once_shuffled(seed: int) -> Data:
+def once_shuffled(seed: int) -> Images:
     """Float64, in an order that is drawn once and kept for all epochs."""
-    data = _mnist(np.float64)
-    order = np.random.default_rng([seed, 2]).permutation(len(data.x_train))
-    return Data(data.x_train[order], data.t_train[order], data.x_test, data.t_test)
+    return _shuffled(_mnist(np.float64), [seed, 2])
 
 
 def positive_network(seed: int) -> Network:
@@ -252,12 +239,14 @@ def spline_deskew(images: np.ndarray) -> np.ndarray:
     return rows
 
 
-def rashid(seed: int) -> Data:
+def rashid(seed: int) -> Images:
     """Inputs from 0.01 to 1 and targets 0.01 and 0.99, after deskewing."""
-    data = _mnist(np.float32, deskewed=True)
-    scaled = (np.float32(0.01) + np.float32(0.99) * x for x in (data.x_train, data.x_test))
-    x_train, x_test = scaled
-    return Data(x_train, 0.01 + np.float32(0.98) * data.t_train, x_test, 0.01 + np.float32(0.98) * data.t_test)
+
+    def scaled(x: np.ndarray, t: np.ndarray) -> Pair:
+        return np.float32(0.01) + np.float32(0.99) * x, 0.01 + np.float32(0.98) * t
+
+    images = _mnist(np.float32, deskewed=True)
+    return Images(scaled(*images.train), scaled(*images.test))
 
 
 def rashid_network(seed: int) -> Network:
@@ -265,20 +254,28 @@ def rashid_network(seed: int) -> Network:
     return Network([x for i, o in sizes for x in (Dense(i, o, bias=False, initializer=LeCun()), Sigmoid())], seed=seed)
 
 
-def deskewed(seed: int) -> Data:
+def deskewed(seed: int) -> Images:
     return _mnist(np.float32, deskewed=True)
 
 
 def tiny_weights_network(seed: int) -> Network:
     tiny = Normal(0.001)
-    hidden = (Dense(784, 784, initializer=tiny), ReLU(), Dense(784, 800, initializer=tiny), ReLU())
-    return Network([*hidden, Dense(800, 10, initializer=tiny)], seed=seed)
+    return Network(
+        [
+            Dense(784, 784, initializer=tiny),
+            ReLU(),
+            Dense(784, 800, initializer=tiny),
+            ReLU(),
+            Dense(800, 10, initializer=tiny),
+        ],
+        seed=seed,
+    )
 
 
 # Project 4: rrgarifullin/ml_mnist
 
 
-def normalized(seed: int) -> Data:
+def normalized(seed: int) -> Images:
     return _mnist(np.float32, mean=0.1307, std=0.3081)
 
 
@@ -303,15 +300,14 @@ def _torch_dense(inputs: int, outputs: int) -> Dense:
 # Project 5: "Backpropagation on MNIST from scratch"
 
 
-def all_images_divided(seed: int) -> Data:
+def all_images_divided(seed: int) -> Images:
     """All 70,000 images, divided 90 to 10 at random."""
-    data = _mnist(np.float32)
-    x = np.concatenate([data.x_train, data.x_test])
-    t = np.concatenate([data.t_train, data.t_test])
+    images = _mnist(np.float32)
+    x, t = (np.concatenate(parts) for parts in zip(images.train, images.test, strict=True))
     x_train, t_train, x_test, t_test = split(x, t, 0.1, seed=seed)
-    return Data(x_train, t_train, x_test, t_test)
+    return Images((x_train, t_train), (x_test, t_test))
 
 
 def no_bias_network(seed: int) -> Network:
-    layers = [Dense(784, 300, bias=False, initializer=LeCun()), ReLU()]
-    return Network([*layers, Dense(300, 10, bias=False, initializer=LeCun())], seed=seed)
+    hidden = Dense(784, 300, bias=False, initializer=LeCun())
+    return Network([hidden, ReLU(), Dense(300, 10, bias=False, initializer=LeCun())], seed=seed)

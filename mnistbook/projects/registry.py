@@ -28,7 +28,7 @@ LIBRARIES = DenseModel.libraries
 PROJECTS: dict[str, Recipe] = {
     "1": FromScratch(
         title="784-128-10, whole training set in each step",
-        data=networks.plain,
+        images=networks.plain,
         network=networks.full_batch_network,
         loss=SoftmaxCrossEntropy,
         optimizer=SGD,
@@ -40,7 +40,7 @@ PROJECTS: dict[str, Recipe] = {
     ),
     "2": FromScratch(
         title="784-100-10 without activation or biases, one image a step",
-        data=networks.once_shuffled,
+        images=networks.once_shuffled,
         network=networks.positive_network,
         loss=CrossEntropy,
         optimizer=SGD,
@@ -51,7 +51,7 @@ PROJECTS: dict[str, Recipe] = {
     ),
     "3a": FromScratch(
         title="784-800-10, sigmoid, squared error, deskewed, one image a step",
-        data=networks.rashid,
+        images=networks.rashid,
         network=networks.rashid_network,
         loss=SquaredError,
         optimizer=SGD,
@@ -62,7 +62,7 @@ PROJECTS: dict[str, Recipe] = {
     ),
     "3b": FromScratch(
         title="784-784-800-10, deskewed, batches of 32",
-        data=networks.deskewed,
+        images=networks.deskewed,
         network=networks.tiny_weights_network,
         loss=SoftmaxCrossEntropy,
         optimizer=SGD,
@@ -72,7 +72,7 @@ PROJECTS: dict[str, Recipe] = {
     ),
     "4": FromScratch(
         title="784-256-128-10, dropout, Adam, batches of 64",
-        data=networks.normalized,
+        images=networks.normalized,
         network=networks.torch_network,
         loss=SoftmaxCrossEntropy,
         optimizer=Adam,
@@ -82,7 +82,7 @@ PROJECTS: dict[str, Recipe] = {
     ),
     "5": FromScratch(
         title="784-300-10, momentum as a moving average, batches of 256",
-        data=networks.all_images_divided,
+        images=networks.all_images_divided,
         network=networks.no_bias_network,
         loss=SoftmaxCrossEntropy,
         optimizer=lambda rate: SGD(rate, momentum=0.9, moving_average=True),
@@ -93,7 +93,7 @@ PROJECTS: dict[str, Recipe] = {
     # Project 1 again, from the weights that its author drew.
     "1s": FromScratch(
         title="as 1, in float64, from its author's seed",
-        data=networks.in_float64,
+        images=networks.in_float64,
         network=networks.authors_weights,
         loss=networks.ShiftedLogarithm,
         optimizer=SGD,

@@ -8,7 +8,7 @@ import pandas as pd
 from mnistbook.kit.metrics import prediction_interval
 from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, PublishedNumber
 
-__all__ = ["accuracy_overview", "accuracy_table", "difference_interval", "one_more_run", "reading"]
+__all__ = ["accuracy_overview", "accuracy_table", "difference_interval", "one_more_run", "verdict"]
 
 
 def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -27,24 +27,24 @@ def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
         If a published accuracy has no run.
     """
     rows = []
-    for (project, rate), published in ACCURACY.items():
+    for (project, rate), number in ACCURACY.items():
         chosen = runs[(runs["project"] == project) & np.isclose(runs["rate"], rate)]
         if chosen.empty:
             raise ValueError(f"there is no run of project {project} with the learning rate {rate:g}")
         chosen = chosen[chosen["epoch"] == chosen["epoch"].min()]
-        values = 100 * chosen[published.measured].to_numpy()
+        values = 100 * chosen[number.measured].to_numpy()
         low, high = one_more_run(values)
         rows.append(
             {
                 "project": project,
                 "rate": f"{rate:g}",
-                "published, %": _text(published),
+                "published, %": _text(number),
                 "ours, %": values.mean(),
                 "± sd": values.std(ddof=1) if len(values) > 1 else np.nan,
                 "runs": len(values),
                 "from": low,
                 "to": high,
-                "comes out": reading(published, low, high),
+                "comes out": verdict(number, low, high),
             }
         )
     return pd.DataFrame(rows)
@@ -67,13 +67,13 @@ def accuracy_overview(runs: pd.DataFrame, in_keras: pd.DataFrame) -> pd.DataFram
     """
     table = accuracy_table(runs)
     names = [f"1, rate {row.rate}" if row.project == "1" else row.project for row in table.itertuples()]
-    values = [published.value for published in ACCURACY.values()]
+    values = [number.value for number in ACCURACY.values()]
     columns = {"ours": table["ours, %"], "from": table["from"], "to": table["to"], "runs": table["runs"]}
     rows = [pd.DataFrame({"network": names, "published": values} | columns)]
-    for project, published in KERAS_ACCURACY.items():
-        ours = 100 * in_keras.loc[in_keras["project"] == project, published.measured].to_numpy()
+    for project, number in KERAS_ACCURACY.items():
+        ours = 100 * in_keras.loc[in_keras["project"] == project, number.measured].to_numpy()
         low, high = one_more_run(ours)
-        row = {"network": project, "published": published.value, "ours": ours.mean(), "from": low, "to": high}
+        row = {"network": project, "published": number.value, "ours": ours.mean(), "from": low, "to": high}
         rows.append(pd.DataFrame([row | {"runs": len(ours)}]))
     return pd.concat(rows, ignore_index=True)
 
@@ -94,15 +94,15 @@ def difference_interval(percent: float, images: int = 10_000) -> tuple[float, fl
     return percent - half, percent + half
 
 
-def reading(published: PublishedNumber, low: float, high: float) -> str:
+def verdict(number: PublishedNumber, low: float, high: float) -> str:
     """Say whether a published number lies in an interval, widened by half a unit of its last digit."""
-    if published.at_least:
-        return "yes" if high >= published.value else "no: ours is lower"
-    if published.value < low - published.unit / 2:
+    if number.at_least:
+        return "yes" if high >= number.value else "no: ours is lower"
+    if number.value < low - number.unit / 2:
         return "no: ours is higher"
-    return "yes" if published.value <= high + published.unit / 2 else "no: ours is lower"
+    return "yes" if number.value <= high + number.unit / 2 else "no: ours is lower"
 
 
-def _text(published: PublishedNumber) -> str:
-    digits = max(0, -round(np.log10(published.unit)))
-    return f"{'more than ' if published.at_least else ''}{published.value:.{digits}f}"
+def _text(number: PublishedNumber) -> str:
+    digits = max(0, -round(np.log10(number.unit)))
+    return f"{'more than ' if number.at_least else ''}{number.value:.{digits}f}"

@@ -14,19 +14,20 @@ from mnistbook.ch17_convolution import study
 from mnistbook.ch17_convolution.costs import inference_speed, multiply_adds
 from mnistbook.kit.answers import right_answers
 from mnistbook.projects import keras_convolution as kc
+from mnistbook.projects.images import Images
 from mnistbook.projects.registry import ProjectRun
 from mnistlab.interop import from_keras
 from mnistlab.sweeps.provenance import provenance
 
 
 @pytest.fixture(scope="module")
-def images() -> kc.Images:
+def images() -> Images:
     """Noisy images of ten patterns."""
     rng = np.random.default_rng(0)
     patterns = rng.random((10, 28, 28, 1))
     y = np.tile(np.arange(10), 20)
     x = (patterns[y] + 0.3 * rng.standard_normal((200, 28, 28, 1))).astype(np.float32)
-    return kc.Images(x[:100], y[:100], (x[100:150], y[100:150]), (x[150:], y[150:]))
+    return Images(train=(x[:100], y[:100]), validation=(x[100:150], y[100:150]), test=(x[150:], y[150:]))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,8 @@ def test_the_epoch_is_chosen_by_validation_images(frame, images):
 
 
 def test_where_nothing_is_put_aside_the_last_epoch_counts(images):
-    bare = kc.Images(images.x[:20], images.y[:20], None, (images.x[:10], images.y[:10]))
+    x, y = images.train
+    bare = Images(train=(x[:20], y[:20]), test=(x[:10], y[:10]))
     frame = kc.train_convolution(ProjectRun("5c", epochs=2), bare)
     assert frame["chosen_epoch"].iloc[-1] == 2 and frame["validation_accuracy"].isna().all()
 
@@ -116,4 +118,6 @@ def test_the_figures_show_what_they_were_given():
     probabilities = np.full(10, 0.1)
     _, *panels = pictures.two_predictions(np.ones((28, 28)), {"a": probabilities, "b": probabilities}, 3).axes
     assert [panel.get_title() for panel in panels] == ["a", "b"] and len(panels[0].patches) == 10
+    colours = [bar.get_facecolor() for bar in panels[0].patches]
+    assert [digit for digit in range(10) if colours.count(colours[digit]) == 1] == [3]
     plt.close("all")

@@ -14,7 +14,8 @@ from mnistbook.ch16_dense_in_keras import study
 from mnistbook.ch16_dense_in_keras import tables as keras_dense_tables
 from mnistbook.kit.answers import right_rows
 from mnistbook.projects import keras_dense
-from mnistbook.projects.keras_dense import Images, RMSprop
+from mnistbook.projects.images import Images
+from mnistbook.projects.keras_dense import RMSprop
 from mnistbook.projects.registry import DENSE, LIBRARIES, PROJECTS, ProjectRun
 from mnistlab.interop import keras_models
 from mnistlab.sweeps import runner
@@ -82,7 +83,7 @@ def few(monkeypatch):
         x = centres[y] + 0.1 * rng.standard_normal((count, 784))
         return x.astype(np.float32), ml.one_hot(y)
 
-    images = Images(some(512), some(60), some(80))
+    images = Images(some(512), validation=some(60), test=some(80))
     monkeypatch.setattr(keras_dense, "images_of", lambda model: images)
     return images
 
@@ -107,6 +108,13 @@ def test_a_training_learns_and_says_what_it_reached(few, project, library):
     assert (frame[["seconds", "cpu_seconds"]] > 0).all(axis=None)
 
 
+def test_where_nothing_is_put_aside_the_test_images_are_tried_after_each_epoch(few, monkeypatch):
+    monkeypatch.setattr(keras_dense, "images_of", lambda model: Images(few.train, few.test))
+    _, frame = keras_dense.train(ProjectRun("5k", epochs=2))
+    last = frame.iloc[-1]
+    assert (last["watched_loss"], last["watched_accuracy"]) == (last["test_loss"], last["test_accuracy"])
+
+
 def test_the_two_libraries_begin_with_the_same_distribution():
     model = PROJECTS["1k"]
     ours = keras_dense.mnistlab_network(model, 0).layers[0].W
@@ -119,17 +127,15 @@ def test_the_two_libraries_begin_with_the_same_distribution():
 
 
 def test_the_last_fifth_is_put_aside_as_keras_does(monkeypatch):
-    class Data:
-        x_train, t_train = np.arange(10)[:, None], np.arange(10)[:, None]
-        x_test, t_test = -np.ones((3, 1)), np.ones((3, 1))
-
+    rows = np.arange(10)[:, None]
+    whole = Images(train=(rows, rows), test=(-np.ones((3, 1)), np.ones((3, 1))))
     for name in ("plain", "deskewed"):
-        monkeypatch.setattr(keras_dense, name, lambda seed: Data)
+        monkeypatch.setattr(keras_dense, name, lambda seed: whole)
     images = keras_dense.images_of(PROJECTS["1k"])
     assert images.train[0].ravel().tolist() == list(range(8))
-    assert images.watched[1].ravel().tolist() == [8, 9]
+    assert images.validation[1].ravel().tolist() == [8, 9]
     assert len(keras_dense.images_of(PROJECTS["5k"]).train[0]) == 10
-    assert keras_dense.images_of(PROJECTS["3c"]).watched[0] is Data.x_test
+    assert keras_dense.images_of(PROJECTS["3c"]).validation is None
 
 
 @pytest.mark.parametrize("arguments", [("9z", "keras"), ("1k", "torch")])
@@ -196,11 +202,11 @@ def made_up(accuracies: dict[str, list[float]]) -> pd.DataFrame:
 
 def test_verdicts_ask_where_one_more_run_would_fall():
     runs = made_up({"mnistlab": [0.9790, 0.9800, 0.9795], "keras": [0.9700, 0.9701, 0.9702]})
-    table = keras_dense_tables.verdicts(runs).set_index(["quantity", "library"])["comes out"]
+    table = keras_dense_tables.accuracies_and_losses(runs).set_index(["quantity", "library"])["comes out"]
     assert table["accuracy, %", "mnistlab"] == "yes"
     assert table["accuracy, %", "keras"] == "no: ours is lower"
     assert table["loss", "keras"] == "no: ours is higher"
-    one = keras_dense_tables.verdicts(made_up({"keras": [0.98]}))
+    one = keras_dense_tables.accuracies_and_losses(made_up({"keras": [0.98]}))
     assert list(one["quantity"]) == ["accuracy, %"]
 
 

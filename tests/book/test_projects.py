@@ -7,7 +7,8 @@ import pytest
 
 import mnistlab as ml
 from mnistbook.projects import networks as projects
-from mnistbook.projects.networks import Data, train_project
+from mnistbook.projects.images import Images
+from mnistbook.projects.networks import train_project
 from mnistbook.projects.registry import PROJECTS, ProjectRun
 from mnistlab.images import deskew
 
@@ -33,14 +34,16 @@ def small_mnist(monkeypatch):
 
 @pytest.fixture
 def few(monkeypatch):
-    """Give a project a few images; return its data and a fresh network as the run will make them."""
+    """Give a project a few images; return those to train on and a fresh network, as the run will make them."""
 
     def choose(name, seed=0):
         project = PROJECTS[name]
-        data = project.data(seed)
-        part = Data(data.x_train[:IMAGES], data.t_train[:IMAGES], data.x_test[:20], data.t_test[:20])
-        monkeypatch.setitem(PROJECTS, name, replace(project, data=lambda seed: part))
-        return part, project.network(seed)
+        images = project.images(seed)
+        train, test = (
+            tuple(array[:count] for array in pair) for pair, count in ((images.train, IMAGES), (images.test, 20))
+        )
+        monkeypatch.setitem(PROJECTS, name, replace(project, images=lambda seed: Images(train, test)))
+        return train, project.network(seed)
 
     return choose
 
@@ -51,30 +54,30 @@ def weights(network):
 
 
 def test_project_1_is_plain_descent_on_all_images(few):
-    data, network = few("1")
+    (xs, ts), network = few("1")
     w1, w2 = weights(network)
     b1, b2, losses = np.zeros(128), np.zeros(10), []
     for _ in range(5):
-        z = data.x_train @ w1 + b1
+        z = xs @ w1 + b1
         h = np.maximum(z, 0)
         e = np.exp(h @ w2 + b2)
         p = e / e.sum(axis=1, keepdims=True)
-        losses.append(-np.mean(np.log((p * data.t_train).sum(axis=1))))
-        delta = (p - data.t_train) / IMAGES
+        losses.append(-np.mean(np.log((p * ts).sum(axis=1))))
+        delta = (p - ts) / IMAGES
         back = delta @ w2.T * (z > 0)
         w2 -= 1.5 * h.T @ delta
         b2 -= 1.5 * delta.sum(axis=0)
-        w1 -= 1.5 * data.x_train.T @ back
+        w1 -= 1.5 * xs.T @ back
         b1 -= 1.5 * back.sum(axis=0)
     assert train_project(ProjectRun("1", epochs=5))["loss"].to_numpy() == pytest.approx(losses, rel=1e-5)
 
 
 def test_project_2_goes_image_by_image_through_the_jacobian_of_softmax(few):
-    data, network = few("2")
+    (xs, ts), network = few("2")
     w1, w2 = weights(network)
     assert w1.min() >= 0 and w1.max() <= 1 / 28 and w2.max() > 1 / 28
     losses, right = [], 0
-    for x, t in zip(data.x_train, data.t_train, strict=True):
+    for x, t in zip(xs, ts, strict=True):
         h = x @ w1
         z = h @ w2
         e = np.exp(z - z.max())
@@ -91,11 +94,11 @@ def test_project_2_goes_image_by_image_through_the_jacobian_of_softmax(few):
 
 
 def test_project_3a_is_the_network_of_rashids_book(few):
-    data, network = few("3a")
-    assert data.x_train.min() == pytest.approx(0.01) and np.unique(data.t_train) == pytest.approx([0.01, 0.99])
+    (xs, ts), network = few("3a")
+    assert xs.min() == pytest.approx(0.01) and np.unique(ts) == pytest.approx([0.01, 0.99])
     w1, w2 = weights(network)
     losses = []
-    for x, t in zip(data.x_train.astype(float), data.t_train.astype(float), strict=True):
+    for x, t in zip(xs.astype(float), ts.astype(float), strict=True):
         h = 1 / (1 + np.exp(-x @ w1))
         y = 1 / (1 + np.exp(-h @ w2))
         error = t - y
@@ -117,17 +120,17 @@ def test_project_3_sets_digits_upright_and_makes_their_background_grey():
 
 
 def test_project_5_moves_by_a_moving_average_of_the_gradient(few):
-    data, network = few("5")
+    (xs, ts), network = few("5")
     w = weights(network)
     m, losses = [np.zeros_like(w[0]), np.zeros_like(w[1])], []
     for _ in range(4):  # 48 images are one batch of 256
-        z = data.x_train @ w[0]
+        z = xs @ w[0]
         h = np.maximum(z, 0)
         e = np.exp(h @ w[1])
         p = e / e.sum(axis=1, keepdims=True)
-        losses.append(-np.mean(np.log((p * data.t_train).sum(axis=1))))
-        delta = (p - data.t_train) / IMAGES
-        gradients = [data.x_train.T @ (delta @ w[1].T * (z > 0)), h.T @ delta]
+        losses.append(-np.mean(np.log((p * ts).sum(axis=1))))
+        delta = (p - ts) / IMAGES
+        gradients = [xs.T @ (delta @ w[1].T * (z > 0)), h.T @ delta]
         for i, g in enumerate(gradients):
             m[i] = 0.9 * m[i] + 0.1 * g
             w[i] = w[i] - 0.1 * m[i]
@@ -144,14 +147,14 @@ def test_the_networks_begin_as_their_authors_began():
     assert torch.layers[0].W.max() == pytest.approx(1 / 28, rel=0.01)
     assert 0.9 / 28 < np.abs(torch.layers[0].b).max() < 1 / 28
     assert [layer.rate for layer in torch.layers if isinstance(layer, ml.Dropout)] == [0.2, 0.2]
-    assert PROJECTS["4"].data(0).x_train.mean() == pytest.approx(0, abs=0.05)
-    data = PROJECTS["5"].data(0)
-    assert len(data.x_train) == 630 and len(data.x_test) == 70
+    assert PROJECTS["4"].images(0).train[0].mean() == pytest.approx(0, abs=0.05)
+    images = PROJECTS["5"].images(0)
+    assert len(images.train[0]) == 630 and len(images.test[0]) == 70
 
 
 def test_seeds_change_the_network_and_the_order():
     assert not np.array_equal(PROJECTS["4"].network(0).parameters, PROJECTS["4"].network(1).parameters)
-    assert not np.array_equal(PROJECTS["2"].data(0).x_train[:5], PROJECTS["2"].data(1).x_train[:5])
+    assert not np.array_equal(*(PROJECTS["2"].images(seed).train[0][:5] for seed in (0, 1)))
     assert ProjectRun("4", 0).key != ProjectRun("4", 1).key != ProjectRun("4", 1, epochs=3).key
 
 

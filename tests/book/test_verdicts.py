@@ -43,9 +43,9 @@ def test_a_single_run_has_the_interval_of_the_difference_of_two_shares():
 
 def test_the_last_digit_counts_by_half():
     figure = PublishedNumber(97, 1)
-    assert verdicts.reading(figure, 96.1, 96.5) == "yes"
-    assert verdicts.reading(figure, 96.1, 96.4) == "no: ours is lower"
-    assert verdicts.reading(figure, 97.6, 97.9) == "no: ours is higher"
+    assert verdicts.verdict(figure, 96.1, 96.5) == "yes"
+    assert verdicts.verdict(figure, 96.1, 96.4) == "no: ours is lower"
+    assert verdicts.verdict(figure, 97.6, 97.9) == "no: ours is higher"
 
 
 def test_a_project_without_a_run_is_named():
