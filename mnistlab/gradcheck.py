@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mnistlab.losses import Loss
 from mnistlab.network import Network
@@ -33,7 +34,7 @@ def numerical_gradient(f: Callable[[], float], x: np.ndarray, step: float = 1e-5
     return gradient
 
 
-def relative_error(a: np.ndarray, b: np.ndarray) -> float:
+def relative_error(a: ArrayLike, b: ArrayLike) -> float:
     """Return ``|a - b| / (|a| + |b| + tiny)`` in the Euclidean norm."""
     difference = np.linalg.norm(np.asarray(a) - np.asarray(b))
     return float(difference / (np.linalg.norm(a) + np.linalg.norm(b) + TINY))
@@ -94,7 +95,7 @@ def check_direction(
     value()
     network.backward(loss.backward())
     kept, direction = network.parameters.copy(), rng.standard_normal(network.parameters.size)
-    direction /= np.linalg.norm(direction)
+    direction /= float(np.linalg.norm(direction))
     analytical = network.gradients @ direction
     network.parameters += step * direction
     above = value()

@@ -71,12 +71,12 @@ class Optimizer:
         decayed
             What :meth:`Network.weight_mask` returns; needed where ``decay_biases`` is off, else not looked at.
         """
-        rate, decayed = self.learning_rate(progress), 1 if self.decay_biases else _check_mask(decayed)
+        rate, mask = self.learning_rate(progress), 1 if self.decay_biases else _check_mask(decayed)
         self.steps += 1
         if self.l2:
-            gradients = gradients + self.l2 * decayed * parameters
+            gradients = gradients + self.l2 * mask * parameters
         if self.weight_decay:
-            parameters *= 1 - rate * self.weight_decay * decayed
+            parameters *= 1 - rate * self.weight_decay * mask
         self.update(parameters, gradients, rate)
         if self.steps % FLUSH_EVERY == 0:
             # Where a pixel is always black the gradient is 0 and a velocity decays into subnormal numbers, on which
