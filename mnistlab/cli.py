@@ -172,7 +172,7 @@ def train(
             else Adam(rates, weight_decay=weight_decay),
             epochs=epochs,
             batch_size=batch_size,
-            validation_data=tuple(aside) if aside else None,
+            validation_data=(aside[0], aside[1]) if aside else None,
             seed=seed,
             checkpoint=checkpoint,
             resume=resume,

@@ -7,6 +7,7 @@ the analytical and ``n`` the numerical value: around 1e-8 when the gradient is r
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -69,7 +70,7 @@ def check_gradients(
     """
     value = _loss_function(network, loss, x, targets, seed)
     value()
-    dx = network.backward(loss.backward(), need_dx=True)
+    dx: Any = network.backward(loss.backward(), need_dx=True)
     analytical = network.gradients.copy()
     return {
         "parameters": relative_error(analytical, numerical_gradient(value, network.parameters, step)),
