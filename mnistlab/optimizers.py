@@ -58,7 +58,11 @@ class Optimizer:
         self.state: dict[str, np.ndarray] = {}
 
     def step(
-        self, parameters: np.ndarray, gradients: np.ndarray, progress: float = 0.0, decayed: np.ndarray | None = None
+        self,
+        parameters: np.ndarray,
+        gradients: np.ndarray,
+        progress: float = 0.0,
+        decayed: np.ndarray | int | None = None,
     ) -> None:
         """Move ``parameters`` one step; ``gradients`` is left as it is.
 
@@ -71,12 +75,12 @@ class Optimizer:
         decayed
             What :meth:`Network.weight_mask` returns; needed where ``decay_biases`` is off, else not looked at.
         """
-        rate, mask = self.learning_rate(progress), 1 if self.decay_biases else _check_mask(decayed)
+        rate, decayed = self.learning_rate(progress), 1 if self.decay_biases else _check_mask(decayed)
         self.steps += 1
         if self.l2:
-            gradients = gradients + self.l2 * mask * parameters
+            gradients = gradients + self.l2 * decayed * parameters
         if self.weight_decay:
-            parameters *= 1 - rate * self.weight_decay * mask
+            parameters *= 1 - rate * self.weight_decay * decayed
         self.update(parameters, gradients, rate)
         if self.steps % FLUSH_EVERY == 0:
             # Where a pixel is always black the gradient is 0 and a velocity decays into subnormal numbers, on which
@@ -248,7 +252,7 @@ def _flush_below(dtype: np.dtype) -> float:
     return FLUSH_BELOW * (1e-270 if dtype == np.float64 else 1)
 
 
-def _check_mask(decayed: np.ndarray | None) -> np.ndarray:
+def _check_mask(decayed: np.ndarray | int | None) -> np.ndarray | int:
     if decayed is None:
         raise ValueError("decay_biases=False needs to know the biases: pass decayed=network.weight_mask()")
     return decayed
