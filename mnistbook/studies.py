@@ -117,4 +117,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("interrupted: the same command goes on where this one stopped")
+        sys.exit("interrupted: the same command resumes where this one stopped")

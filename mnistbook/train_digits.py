@@ -1,6 +1,6 @@
 """Make the network that ships with the package: ``python -m mnistbook.train_digits``.
 
-Its settings were chosen on 6,000 training images put aside, which it does not learn from, and on drawings made from
+Its settings were chosen on 6,000 training images held out, which it does not learn from, and on drawings made from
 them. The test images are read once, for the file's metadata. ``make app-network`` runs it; it takes one core for about
 a minute, and gives the same file each time on the same kind of processor with the same NumPy.
 """
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="fewer for a trial (default: %(default)s)")
     options = parser.parse_args(arguments)
     mnist = load_mnist()
-    x, y, x_aside, y_aside = split(mnist.x_train, mnist.y_train, 0.1, seed=SEED)
+    x, y, x_held_out, y_held_out = split(mnist.x_train, mnist.y_train, 0.1, seed=SEED)
     network = Network([Dense(784, 300), ReLU(), Dense(300, 10)], seed=SEED)
     # How many threads share a product decides how its sums are rounded, and a training carries that on and on.
     with threadpool_limits(1):
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             augment=AUGMENTATION,
             on_epoch_end=lambda row: print(f"epoch {row['epoch']:>3}  loss {row['loss']:.4f}", flush=True),
         )
-    facts = measured(network, mnist, x_aside, y_aside)
+    facts = measured(network, mnist, x_held_out, y_held_out)
     save_network(network, options.output, {**settings(options.epochs), **facts})
     print(f"saved in {options.output}: {facts}")
 
@@ -75,10 +75,10 @@ def settings(epochs: int) -> dict[str, str]:
     }
 
 
-def measured(network: Network, mnist: MNIST, x_aside, y_aside) -> dict[str, str]:
-    """Return the share read rightly, as text: of images put aside, of test images, and of drawings made from these."""
+def measured(network: Network, mnist: MNIST, x_held_out, y_held_out) -> dict[str, str]:
+    """Return the share read rightly, as text: of images held out, of test images, and of drawings made from these."""
     shares = {
-        "validation_accuracy": evaluate(network, to_vectors(x_aside), y_aside).accuracy,
+        "validation_accuracy": evaluate(network, to_vectors(x_held_out), y_held_out).accuracy,
         "test_accuracy": evaluate(network, to_vectors(mnist.x_test), mnist.y_test).accuracy,
         "drawings_accuracy": compare(network, drawings(mnist.x_test, mnist.y_test)).loc["all", "from_drawing"],
     }

@@ -1,4 +1,4 @@
-"""Checkpoints: a training's whole state in one file, written atomically."""
+"""Checkpoints: a run's whole state in one file, written atomically."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CheckpointError(ValueError):
 
 @dataclass
 class Checkpoint:
-    """A file that a training writes after each epoch.
+    """A file that a run writes after each epoch.
 
     It is a NumPy ``.npz`` of plain arrays and one JSON text; nothing in it can be executed.
 
@@ -34,7 +34,7 @@ class Checkpoint:
     path
         Where it is.
     settings
-        What the training depends on, in words; a file with other settings is refused.
+        What the run depends on, in words; a file with other settings is refused.
     """
 
     path: Path

@@ -127,7 +127,7 @@ def train(
     validation: Annotated[float, typer.Option(min=0, help="Share of the training images kept for validation.")] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same network.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, or cuda for a GPU (needs CuPy).")] = "cpu",
-    checkpoint: Annotated[Path | None, typer.Option(help="File to go on from if training is interrupted.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="File to resume from if training is interrupted.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint, if it exists.")] = False,
 ) -> None:
     """Train a network on MNIST, report its accuracy on the test images, and save it.
@@ -136,7 +136,7 @@ def train(
     """
     with _plain_errors():
         if resume and checkpoint is None:
-            raise ValueError("--resume goes on from a file: name it with --checkpoint")
+            raise ValueError("--resume resumes from a file: name it with --checkpoint")
         shares = {"--dropout": dropout, "--label-smoothing": label_smoothing, "--momentum": momentum}
         for option, share in {**shares, "--warm-up": warm_up}.items():
             if not share < 1:
@@ -148,12 +148,12 @@ def train(
         for path in filter(None, (output, checkpoint)):
             check_writable(path)
         if checkpoint and checkpoint.exists() and not resume:
-            raise FileExistsError(f"{checkpoint} exists: give --resume to go on with that training, or another file")
+            raise FileExistsError(f"{checkpoint} exists: give --resume to resume that run, or another file")
         mnist = load_mnist()
         x, y = to_vectors(mnist.x_train), mnist.y_train
-        aside = None
+        held_out = None
         if validation:
-            x, y, *aside = split(x, y, validation, seed=seed)
+            x, y, *held_out = split(x, y, validation, seed=seed)
         kind = {Activation.relu: ReLU, Activation.sigmoid: Sigmoid, Activation.tanh: Tanh}[activation]
         layers = multilayer_perceptron([28 * 28, *(hidden or [300]), 10], activation=kind, dropout=dropout)
         network = Network(layers, seed=seed, device=device)
@@ -172,7 +172,7 @@ def train(
             else Adam(rates, weight_decay=weight_decay),
             epochs=epochs,
             batch_size=batch_size,
-            validation_data=(aside[0], aside[1]) if aside else None,
+            validation_data=(held_out[0], held_out[1]) if held_out else None,
             seed=seed,
             checkpoint=checkpoint,
             resume=resume,
@@ -237,7 +237,7 @@ def sweep(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where what is done is kept, to go on from.", show_default="FILE's name + .runs"),
+        typer.Option(help="Where finished runs are kept, to resume from.", show_default="FILE's name + .runs"),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes.", show_default="as many as cores")] = None,
     backend: Annotated[Backend, typer.Option(help="This machine's processes, or a Dask cluster.")] = Backend.joblib,
@@ -245,7 +245,7 @@ def sweep(
 ) -> None:
     """Train many networks, as a YAML file says, and name the best by validation accuracy.
 
-    A sweep that is interrupted goes on where it stopped when the same command is given again.
+    A sweep that is interrupted resumes where it stopped when the same command is given again.
     """
     try:
         from mnistlab.sweeps.ranking import ranking_text
@@ -264,7 +264,7 @@ def sweep(
         try:
             frame = run_sweep(runs, folder, backend=backend, workers=workers, scheduler=scheduler)
         except KeyboardInterrupt:
-            print("mnistlab: interrupted: the same command goes on where this one stopped", file=sys.stderr)
+            print("mnistlab: interrupted: the same command resumes where this one stopped", file=sys.stderr)
             raise typer.Exit(130) from None
         except SweepError as error:
             raise ValueError(error) from error

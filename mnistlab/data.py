@@ -89,14 +89,14 @@ def one_hot(labels: np.ndarray, classes: int = 10, dtype: np.dtype | type = np.f
 
 
 def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Return ``x_rest, y_rest, x_aside, y_aside``: a share of the samples put aside, drawn at random.
+    """Return ``x_rest, y_rest, x_held_out, y_held_out``: a share of the samples held out, drawn at random.
 
     Parameters
     ----------
     x, y
         Samples and their targets, of one length: arrays, or what NumPy makes arrays of.
     fraction
-        Share put aside, between 0 and 1.
+        Share held out, between 0 and 1.
     seed
         The same seed gives the same split.
 
@@ -108,11 +108,11 @@ def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tu
     x, y = np.asarray(x), np.asarray(y)
     if len(x) != len(y):
         raise ValueError(f"there are {len(x)} samples but {len(y)} targets")
-    aside = round(len(x) * fraction)
-    if not 0 < aside < len(x):
-        raise ValueError(f"putting aside {fraction:g} of {len(x)} samples leaves one side empty")
+    held_out = round(len(x) * fraction)
+    if not 0 < held_out < len(x):
+        raise ValueError(f"holding out {fraction:g} of {len(x)} samples leaves one side empty")
     order = np.random.default_rng(seed).permutation(len(x))
-    return x[order[aside:]], y[order[aside:]], x[order[:aside]], y[order[:aside]]
+    return x[order[held_out:]], y[order[held_out:]], x[order[:held_out]], y[order[:held_out]]
 
 
 def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:

@@ -117,7 +117,7 @@ class Network:
             layer.own = frozenset(vars(layer)) - {*layer.bound, "bound", "own"}
 
     def to(self, device: str) -> Network:
-        """Move the parameters to "cpu" or "cuda", and return the network; errors as those of the constructor.
+        """Move the parameters to "cpu" or "cuda", and return the network; for errors see :class:`Network`.
 
         An optimizer that has been used with the network on the other device cannot go on with it.
         """

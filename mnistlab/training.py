@@ -1,4 +1,4 @@
-"""Training: the loop, what it records, when it stops, and how it goes on after it was killed."""
+"""Training: the loop, what it records, when it stops, and how it resumes after it was killed."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def fit(
         named counts 1. The loss is divided by the number of samples, not by the sum of weights, and validation knows
         no weights.
     validation_data, validation_split
-        Either a pair like ``(x, y)``, or the share of the samples that is put aside, drawn at random by ``seed``.
+        Either a pair like ``(x, y)``, or the share of the samples that is held out, drawn at random by ``seed``.
     shuffle
         Whether the samples come in a new order each epoch.
     seed
@@ -254,7 +254,7 @@ def fit(
     early_stopping
         When to stop before the last epoch; needs validation.
     checkpoint, resume
-        A file that is written after each epoch. With ``resume``, training goes on after the last epoch in the file and
+        A file that is written after each epoch. With ``resume``, training resumes after the last epoch in the file and
         ends with the same parameters, bit for bit, as if it had never stopped; if there is no such file it starts anew.
     on_epoch_end
         Called with the row of each epoch. If it returns True, the training ends there.
@@ -293,7 +293,7 @@ def fit(
     if augment is not None and (isinstance(augment, type) or not callable(augment)):
         raise TypeError(f"augment must be called like augment(x, rng): pass an instance or a function, not {augment!r}")
     if resume and checkpoint is None:
-        raise ValueError("resume needs a checkpoint to go on from: pass checkpoint=")
+        raise ValueError("resume needs a checkpoint to resume from: pass checkpoint=")
     seed, shuffle = check_seed(seed), bool(shuffle)
     epochs, batch_size = check_positive("epochs", epochs), check_positive("batch_size", batch_size)
     loss.check_network(network)
@@ -330,9 +330,7 @@ def fit(
             if early_stopping:
                 best = max(early_stopping.score(row) for row in history.rows)
         elif saved.path.exists():
-            raise FileExistsError(
-                f"{saved.path} exists: pass resume=True to go on with that training, or name another file"
-            )
+            raise FileExistsError(f"{saved.path} exists: pass resume=True to resume that run, or name another file")
         check_writable(saved.path)
 
     if augment is None:  # which makes its images in the main memory, a batch at a time
@@ -444,7 +442,7 @@ def _check_metrics(metrics, validation_data):
 
 
 def _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed, early_stopping):
-    """Everything that the rest of a training depends on, in words, so that a checkpoint can tell a stranger."""
+    """Everything that the rest of a run depends on, in words, so that a checkpoint can tell a stranger."""
     constant = isinstance(optimizer.learning_rate, Constant)
     return {
         "network": repr(network),
@@ -455,7 +453,7 @@ def _settings(network, loss, optimizer, x, t, epochs, batch_size, shuffle, seed,
         "shuffle": shuffle,
         "seed": seed,
         "data": _fingerprint(x, t),
-        # With a constant rate a training may go on for longer than was planned; other schedules depend on its length.
+        # With a constant rate a run may go on for longer than was planned; other schedules depend on its length.
         "epochs": "any" if constant else epochs,
     }
 

@@ -80,7 +80,7 @@ if not find_spec("keras"):
 
 
 def needs_keras(notebook: NotebookNode) -> bool:
-    """Return whether the code of a notebook, its first cell aside, uses a name that has to do with Keras."""
+    """Return whether the code of a notebook, without its first cell, uses a name that has to do with Keras."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return any(KERAS.search(source) for source in code[1:])
 

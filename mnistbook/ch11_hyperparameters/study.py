@@ -109,7 +109,7 @@ def best(frame: pd.DataFrame, runs: Iterable[Run]) -> Run:
 
 
 def second_round(frame: pd.DataFrame) -> list[Run]:
-    """Return long trainings of the best setting of each part, with each seed; ``frame`` has the first."""
+    """Return long runs of the best setting of each part, with each seed; ``frame`` has the first."""
     parts = first_round()
     parts.pop("grid search")  # it is there to be compared with the random one
     finalists = dict.fromkeys(replace(best(frame, runs), **LONG) for runs in parts.values())
@@ -122,7 +122,7 @@ def chosen(frame: pd.DataFrame) -> Run:
 
 
 def final_runs(frame: pd.DataFrame) -> list[Run]:
-    """Return the trainings that are tried on the test images."""
+    """Return the runs that are tried on the test images."""
     return with_seeds([replace(chosen(frame), test=True)], FINAL_SEEDS)
 
 

@@ -47,7 +47,7 @@ def slope(logits: np.ndarray, targets: np.ndarray, temperature: float) -> float:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature with the smallest cross-entropy on images set aside for it.
+    """Return the temperature with the smallest cross-entropy on images held out for it.
 
     The slope is zero there, and nowhere else: in 1 / T the cross-entropy is convex.
 

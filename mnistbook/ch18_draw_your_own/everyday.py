@@ -1,7 +1,7 @@
 """Pictures as people make them by accident: with foreign ink, on a table, in shadow, out of focus, cut too close.
 
-:data:`EVERYDAY` holds one function a kind. Each makes the bytes of a file from an MNIST image, another one that may stand
-beside it, and a generator. :data:`NOTHING` holds pictures without a digit.
+:data:`EVERYDAY` holds one function a kind. Each makes the bytes of a file from an MNIST image, another one that may
+stand beside it, and a generator. :data:`NOTHING` holds pictures without a digit.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def _out_of_focus(image: np.ndarray, other: np.ndarray, rng: np.random.Generator
 
 
 def _hands_shadow(image: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> bytes:
-    """Half of the paper, on either side of a line through its middle, with 40 % of its light; the edge is more or less soft."""
+    """Half of the paper, beyond a line through its middle, with 40 % of its light; the edge is more or less soft."""
     ink = _on_sheet(image, rng)
     angle, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.002, 0.06)
     y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in ink.shape), indexing="ij")
@@ -316,6 +316,11 @@ SEVERAL: dict[str, Kind] = {"two digits": _two}
 
 def _grey(pixels: np.ndarray) -> bytes:
     return as_file(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+
+
+def _coarse(rng: np.random.Generator) -> bytes:
+    noise = Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8))
+    return as_file(np.asarray(noise.resize((240, 240), Image.Resampling.BICUBIC)))
 
 
 def _waves(rng: np.random.Generator) -> np.ndarray:

@@ -70,6 +70,7 @@ def written(ink: np.ndarray, paper: np.ndarray | float = 255.0, pen: float = 0.0
 
 
 def as_file(pixels: np.ndarray, kind: str = "PNG", mode: str | None = None, **options: object) -> bytes:
+    """Return pixels as the bytes of a file."""
     file = io.BytesIO()
     image = Image.fromarray(pixels)
     if kind == "PNG":

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, wrap
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,10 @@ from mnistlab.gradcheck import check_gradients
 from mnistlab.network import Network
 from mnistlab.symbolic import NotUnderstood, prove_for_every_size, prove_gradients, updates
 
-__all__ = ["SURVIVORS", "TARGETS", "Mutant", "Target", "judge", "mutants", "stored"]
+__all__ = ["SURVIVORS", "TARGETS", "Mutant", "Target", "is_proved", "judge", "mutants", "reason", "report", "stored"]
 
 FILE = Path(__file__).with_name("mutants.csv")
+WIDTH = 72  # of the report, to fit a page
 COLUMNS = ("method", "number", "change", "verdict")
 
 
@@ -77,6 +78,7 @@ TARGETS: tuple[Target, ...] = (
         "update",
         _updates("SGD()", "SGD(momentum)", "SGD(nesterov)", "SGD(moving_average)", "SGD(nesterov, moving_average)"),
     ),
+    Target(optimizers.RMSprop, "update", _updates("RMSprop()")),
     Target(optimizers.Adam, "update", _updates("Adam()")),
 )
 """What is mutated: each rule that is proved for every size."""
@@ -193,12 +195,13 @@ def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> bool:
 def judge(mutant: Mutant) -> str:
     """Return ``"proof"`` if the proof refuses a mutant, ``"differences"`` if only they do, else ``"survives"``."""
     with mutant.planted():
-        if not _is_proved(mutant.target):
+        if not is_proved(mutant.target):
             return "proof"
         return "differences" if _is_found_by_differences(mutant.target) else "survives"
 
 
-def _is_proved(target: Target) -> bool:
+def is_proved(target: Target) -> bool:
+    """Return whether the code is proved as it is now; what is refused is not."""
     try:
         for make in target.parts:
             if not prove_for_every_size(make()).holds:
@@ -229,14 +232,54 @@ def _is_found_by_differences(target: Target) -> bool:
     return False
 
 
-SURVIVORS: dict[str, str] = {}
-"""Why a mutant that nothing finds is no error, by its change."""
+SURVIVORS: dict[str, str] = {
+    "need_dx=False": "the network always says whether it needs dx, so that the default is never used",
+    "need_dx else None →": "it computes dx where nobody asks for it: slower, and the same",
+    "(self.x >= 0)": "differs at 0 alone, where there is no derivative",
+    ">= self.epsilon)": "differs at the floor alone, where there is no derivative",
+    "x + np.max(": "any shift cancels: the same function of real numbers, which overflows",
+    "logits + np.max(": "any shift cancels: the same function of real numbers, which overflows",
+    "→ e = np.exp(x)": "any shift cancels: the same function of real numbers, which overflows",
+    "→ shifted = logits": "any shift cancels: the same function of real numbers, which overflows",
+    "np.min(": "any shift cancels: the same function of real numbers, which overflows",
+    "<= keep": "differs for a random number that is exactly the share, which has no probability",
+    "self.rate < 0": "at a rate of 0 all are kept and divided by 1: slower, and the same",
+    "if self.label_smoothing: → if True:": "with no smoothing it adds 0 and multiplies by 1",
+    "if self.l2: → if True:": "with no penalty it adds 0",
+    "if self.weight_decay: → if True:": "with no decay it multiplies by 1",
+    "progress=": "training always says how far it is, so that the default is never used",
+    "<= FLUSH_BELOW": "differs where a number is exactly the bound",
+}
+"""Why a mutant that nothing finds is no error, by a part of its change."""
+
+
+def reason(change: str) -> str | None:
+    """Return why a surviving mutant is no error, or None if that is not known."""
+    return next((why for part, why in SURVIVORS.items() if part in change), None)
 
 
 def stored() -> list[dict[str, str]]:
     """Return the stored verdicts: a row for each mutant."""
     with FILE.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def report() -> str:
+    """Return how many mutants of each method there are and who finds them, and each survivor with the reason."""
+    rows = stored()
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    lines = [f"{'method':<28}{'mutants':>9}{'proof':>8}{'differences':>13}{'survive':>9}"]
+    for method in [*methods, "all"]:
+        verdicts = [row["verdict"] for row in rows if method in (row["method"], "all")]
+        counts = [verdicts.count(verdict) for verdict in ("proof", "differences", "survives")]
+        lines.append(f"{method:<28}{len(verdicts):>9}{counts[0]:>8}{counts[1]:>13}{counts[2]:>9}")
+    for row in rows:
+        if row["verdict"] == "survives":
+            before, _, after = row["change"].partition(" → ")
+            lines += ["", *wrap(f"{row['method']}: {before}", WIDTH)]
+            lines += wrap(f"→ {after}", WIDTH, initial_indent="  ", subsequent_indent="    ")
+            lines += wrap(str(reason(row["change"])), WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines)
 
 
 def main() -> None:

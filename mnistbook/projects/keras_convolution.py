@@ -76,7 +76,7 @@ class ConvolutionalProject:
     batch_size, epochs
         As published.
     validation
-        How many training images are put aside to choose the epoch by; 0 where the last one counts.
+        How many training images are held out to choose the epoch by; 0 where the last one counts.
     """
 
     title: str
@@ -136,7 +136,7 @@ def train_convolution(run: ProjectRun, images: Images | None = None) -> pd.DataF
         after the epoch; ``seconds`` and ``cpu_seconds`` of its training, by the clock and of all cores together.
 
         The last row also has what belongs to the network that comes out, which is that of the epoch with the highest
-        validation accuracy, or of the last one where nothing is put aside: ``chosen_epoch``,
+        validation accuracy, or of the last one where nothing is held out: ``chosen_epoch``,
         ``final_validation_accuracy``, ``final_test_loss``, ``final_test_accuracy``, ``wrong``, the indices of the test
         images that it gets wrong, and ``weights``, one vector as mnistlab's, both as :mod:`mnistbook.kit.answers`
         writes them.
@@ -242,7 +242,7 @@ def _mnist(project: ConvolutionalProject) -> Images:
     mnist = load_mnist()
     x, y, aside = project.prepare(mnist.x_train)[..., None], mnist.y_train, None
     if project.validation:
-        order = np.random.default_rng(SPLIT_SEED).permutation(len(x))  # those that all studies put aside
+        order = np.random.default_rng(SPLIT_SEED).permutation(len(x))  # those that all studies held out
         aside = x[order[: project.validation]], y[order[: project.validation]]
         x, y = x[order[project.validation :]], y[order[project.validation :]]
     return Images(x, y, aside, test_images(project))

@@ -61,7 +61,7 @@ class DenseModel:
     batch_size, epochs
         As published.
     split
-        Share of the training images, taken from their end, that is put aside for validation. Where it is 0, the test
+        Share of the training images, taken from their end, that is held out for validation. Where it is 0, the test
         images are tried after each epoch instead, as the authors did.
     upright
         Whether the images are deskewed, as :func:`~mnistbook.projects.networks.spline_deskew` does it.

@@ -28,8 +28,8 @@ __all__ = [
 
 FIELD, BOX = 28, 20
 WIDEST, USUAL = 1.3, 0.8
-"""Width over height: what is wider than nearly all of MNIST's digits, but no more than twice, was stretched; and to what
-it is brought back."""
+"""Width over height: what is wider than nearly all of MNIST's digits, but no more than twice, was stretched; and to
+what it is brought back."""
 
 
 def from_drawing(picture: Picture, *, max_pixels: int = MAX_PIXELS, name: str | None = None) -> np.ndarray:

@@ -139,9 +139,10 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
         looks = looks[:1] if sign < 0 else looks[1:]  # what only touches the edge may be a digit, whose holes are none
     for look in looks:
         found, closer = _look(look(grey)), _look(look(grey, 0.5))
-        if isinstance(found, _Found) and isinstance(closer, _Found) and not (found.cut or found.panel):
-            if _alike(found.ink, closer.ink) and not _is_solid(found.ink > 0.5):
-                return _cut_out(found.ink)
+        if not isinstance(found, _Found) or not isinstance(closer, _Found) or found.cut or found.panel:
+            continue
+        if _alike(found.ink, closer.ink) and not _is_solid(found.ink > 0.5):
+            return _cut_out(found.ink)
     if not speckled and (again := _out_of_focus(grey)) is not None:
         return again
     if not isinstance(first, _Found):
@@ -266,7 +267,7 @@ def _is_panel(kept: np.ndarray) -> bool:
     if min(part.shape) < SHEET * max(kept.shape):
         return False
     first, last = part.argmax(axis=1), part.shape[1] - part[:, ::-1].argmax(axis=1)
-    return part.sum() > 0.75 * (last - first).sum() and _straightness(part) > 0.83
+    return part.sum() > 0.75 * (last - first).sum() and _straightness(part) > 0.87
 
 
 def _is_solid(kept: np.ndarray) -> bool:

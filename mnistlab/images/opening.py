@@ -133,9 +133,8 @@ def _to_one(values: np.ndarray) -> np.ndarray:
 def _opaque(rgba: np.ndarray) -> np.ndarray:
     """Return greys, shape (height, width), for colours and opacity in 0…1, shape (height, width, 4)."""
     grey, alpha = rgba[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=np.float32), rgba[..., 3]
-    seen = grey[alpha > 0.5]
     if alpha.mean() > 0.5:  # a picture on paper with holes or round corners
-        paper = float(np.median(seen))
+        paper = float(np.median(grey[alpha > 0.5]))
     else:  # ink on nothing: the paper takes the colour opposite to the ink's, so that it stays visible
         paper = float((grey * alpha).sum() <= 0.5 * alpha.sum())
     return grey * alpha + paper * (1 - alpha)

@@ -47,7 +47,7 @@ def ranking(frame: pd.DataFrame, measure: str = "final_validation_accuracy") -> 
 def ranking_text(frame: pd.DataFrame, rows: int = 10) -> str:
     """Return the first rows of :func:`ranking` by validation accuracy as lines of text, or say why there is none."""
     if frame["final_validation_accuracy"].isna().all() and not frame["diverged"].any():
-        return "no images were put aside for validation, so no configuration is called the best"
+        return "no images were held out for validation, so no configuration is called the best"
     table = ranking(frame)
     shown = table.head(rows)
     accuracy = [

@@ -51,7 +51,7 @@ TRAIN_SAMPLE = 10_000
 
 @dataclass(frozen=True)
 class Run:
-    """The configuration of one training.
+    """The configuration of one run.
 
     The defaults are those of :func:`mnistlab.fit` on the network 784-300-10: nothing that regularizes is on. Plain
     values only, so that a run can stand in a file; two runs that mean the same have the same :attr:`key`.
@@ -87,7 +87,7 @@ class Run:
     batch_size, epochs
         How many images are seen together, and how often each is seen.
     train_size
-        How many training images are used; None for all that are not put aside. The classes have their shares in it,
+        How many training images are used; None for all that are not held out. The classes have their shares in it,
         ``seed`` draws it, and with one seed a smaller subset is part of a larger one.
     deskew
         Whether images are straightened first, those for validation and test too.
@@ -98,7 +98,7 @@ class Run:
     average_last
         How many of the last epochs' parameters are averaged for the network that comes out; 0 for none.
     validation
-        How many of the training images are put aside: the same ones for all seeds.
+        How many of the training images are held out: the same ones for all seeds.
     train_metrics
         Whether loss and accuracy on (at most 10,000 of) the training images are taken after each epoch.
     test
@@ -230,7 +230,7 @@ class Run:
     def train(
         self, data: MNIST | None = None, *, progress: bool | None = False, stop_after: int | None = None
     ) -> pd.DataFrame:
-        """Train, and return one row an epoch; arguments, columns and errors as those of :func:`train`."""
+        """Train, and return one row an epoch; see :func:`train` for arguments, columns and errors."""
         return train(self, data, progress=progress, stop_after=stop_after)[1]
 
     def _loss(self) -> Loss:
@@ -363,7 +363,7 @@ class Prepared:
     """What a run trains and is measured on.
 
     ``x`` and ``y`` are for training: rows of pixels, shape (N, 784), float32 from 0 to 1, and labels, shape (N,).
-    ``validation`` and ``test`` are such pairs; ``validation`` is None in a run that puts no images aside.
+    ``validation`` and ``test`` are such pairs; ``validation`` is None in a run that holds no images out.
     """
 
     x: np.ndarray
@@ -398,14 +398,14 @@ def prepared(run: Run, data: MNIST | None = None) -> Prepared:
     x, y, *test = arrays
     if run.validation >= len(x):
         raise ValueError(f"validation is {run.validation}, but there are only {len(x)} training images")
-    aside = (x[: run.validation], y[: run.validation]) if run.validation else None
+    held_out = (x[: run.validation], y[: run.validation]) if run.validation else None
     x, y = x[run.validation :], y[run.validation :]
     if run.train_size is not None:
         if run.train_size > len(x):
             raise ValueError(f"train_size is {run.train_size}, but there are only {len(x)} images to train on")
         chosen = _subset(y, run.train_size, run.seed)
         x, y = x[chosen], y[chosen]
-    return Prepared(x, y, aside, (test[0], test[1]))
+    return Prepared(x, y, held_out, (test[0], test[1]))
 
 
 @lru_cache(maxsize=2)  # 220 MB each: with and without deskewing
@@ -414,7 +414,7 @@ def _mnist_arrays(deskewed: bool) -> tuple[np.ndarray, ...]:
 
 
 def _arrays(data: MNIST, deskewed: bool) -> tuple[np.ndarray, ...]:
-    """Return training and test rows and labels; the training images in the order in which they are put aside."""
+    """Return training and test rows and labels; the training images in the order in which they are held out."""
     straight = deskew if deskewed else np.asarray
     order = np.random.default_rng(SPLIT_SEED).permutation(len(data.x_train))
     x = to_vectors(straight(data.x_train))[order]

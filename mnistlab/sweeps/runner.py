@@ -106,7 +106,7 @@ def with_seeds(runs: Iterable[Some], seeds: Iterable[int]) -> list[Some]:
 
 
 class SweepError(RuntimeError):
-    """A sweep could not be finished; what is done is kept, and the same sweep goes on from there."""
+    """A sweep could not be finished; finished runs are kept, and the same sweep resumes from there."""
 
 
 class SweepFailed(SweepError):
@@ -141,7 +141,7 @@ def sweep(
     """Do every run that has not been done yet, and return what came of all of them.
 
     What a run gives is written to ``folder`` as soon as it is there, in a file named by the run's key. A sweep that is
-    interrupted or killed therefore goes on where it stopped; a run whose file is damaged is done again.
+    interrupted or killed therefore resumes where it stopped; a run whose file is damaged is done again.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ def _with_joblib(task: Task, runs: dict[str, Configuration], workers: int) -> It
         except TerminatedWorkerError as error:
             raise SweepError(
                 "a process of the sweep was killed, for which too little memory is the usual reason: try fewer "
-                "workers. What is done is kept, and the same sweep goes on from there"
+                "workers. Finished runs are kept, and the same sweep resumes from there"
             ) from error
 
 
@@ -365,7 +365,8 @@ def _next(ended: SimpleQueue[Future], client: Client, scheduler: str) -> Future:
         if alone > WAIT_FOR_WORKERS:
             raise SweepError(
                 f"the scheduler {scheduler} has had no workers for {WAIT_FOR_WORKERS} seconds: start some with "
-                "'dask worker' where mnistlab is installed. What is done is kept, and the same sweep goes on from there"
+                "'dask worker' where mnistlab is installed. Finished runs are kept, and the same sweep resumes from "
+                "there"
             )
 
 

@@ -59,7 +59,7 @@ def _function(base: type) -> sp.Expr:
     return FUNCTIONS[base]().statement.lhs.expr
 
 
-def entries_of(layer: Layer, number: int, x: np.ndarray, y: np.ndarray, compare: Callable) -> list[Any]:
+def entries_of(layer: Layer, number: int, x: np.ndarray, y: np.ndarray, compare: Callable, training: bool) -> list[Any]:
     """Return an entry for each output of a layer, against its equation; none where no equation is known.
 
     Parameters
@@ -70,10 +70,12 @@ def entries_of(layer: Layer, number: int, x: np.ndarray, y: np.ndarray, compare:
         Symbols, and the expressions that ``forward`` made of them.
     compare
         Makes an entry of a name and two expressions.
+    training
+        Whether it was a training pass.
     """
     if not is_known(layer):
         return []
-    expected = _outputs(layer, x, y)
+    expected = _outputs(layer, x, y, training)
     return [
         compare(f"y^{{({number})}}_{{{n},{k}}}", *_without_shifts(y[n, k], expected[n, k]))
         for n, k in np.ndindex(y.shape)
@@ -101,13 +103,13 @@ def _named(**arrays: np.ndarray) -> dict[sp.Symbol, sp.Expr]:
     }
 
 
-def _outputs(layer: Layer, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _outputs(layer: Layer, x: np.ndarray, y: np.ndarray, training: bool) -> np.ndarray:
     """Return what a layer should give for ``x``."""
     count, inputs = x.shape
     outputs = y.shape[1]
     if isinstance(layer, Dropout):
         # Which entries are dropped is chance; the others must be divided by what is kept on the average.
-        if layer.mask is None:
+        if not training or layer.rate == 0:
             return np.asarray(x)
         return np.where(y == 0, 0, np.asarray(x) * exact(1 / (1 - layer.rate)))
     if isinstance(layer, MaxPool2D):

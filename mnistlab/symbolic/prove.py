@@ -17,7 +17,7 @@ from mnistlab.losses import Loss, SoftmaxCrossEntropy
 from mnistlab.network import Network
 from mnistlab.symbolic import equations
 from mnistlab.symbolic.array import SymbolicArray, expressions, is_shift, symbols, values
-from mnistlab.symbolic.values import NotUnderstood
+from mnistlab.symbolic.values import NotUnderstood, Value
 from mnistlab.symbolic.zero import derivative, differs, is_zero
 
 __all__ = [
@@ -171,9 +171,10 @@ def _prove(
     assuming += [f"no equation known, forward taken at its word: {part}" for part in dict.fromkeys(unknown)]
     lines = "\n".join(f"  {line}" for line in assuming)
     proof = Proof(f"backward is the derivative of forward ({samples}):\n{stack}\n{lines}")
-    proof.entries += _of_network(network, loss, whole, targets, seed)
-    for count in parts:
-        proof.entries += _of_parts(network, loss, count, targets, seed)
+    with _exact_numbers(*network.layers, loss):
+        proof.entries += _of_network(network, loss, whole, targets, seed)
+        for count in parts:
+            proof.entries += _of_parts(network, loss, count, targets, seed)
     proof.seconds = time.perf_counter() - start
     return proof
 
@@ -256,11 +257,11 @@ def _of_layer(
         return y, np.asarray(dy), expressions(network.gradients), dx
 
     if seed is not None:
-        entries += equations.entries_of(layer, number, x, expressions(layer.forward(values(x))), compare)
+        entries += equations.entries_of(layer, number, x, expressions(layer.forward(values(x))), compare, False)
     run(symbols("x^{old}", (shape[0] + 1, shape[1])), False)
     *_, alone, _ = run(x, False)
     y, dy, gradients, dx = run(x, True)
-    entries += equations.entries_of(layer, number, x, y, compare)
+    entries += equations.entries_of(layer, number, x, y, compare, seed is not None)
     shifts, value = _shifts(sp.Add(*(a * b for a, b in zip(dy.ravel(), y.ravel(), strict=True))))
     mine = [place for place, written in enumerate(gradients) if not str(written).startswith("junk")]
     mine = sorted({*mine, *_places(network, layer)})
@@ -335,6 +336,19 @@ def prove_jacobian(layer: Softmax, size: int = 3) -> Proof:
             proof.entries.append(compare(f"J_{{{i},{k}}}", jacobian[i, k], derivative(output, entry)))
     proof.seconds = time.perf_counter() - start
     return proof
+
+
+@contextmanager
+def _exact_numbers(*parts: Layer | Loss) -> Iterator[None]:
+    """Put exact numbers in the place of floats such as a rate, so that ``rate / 3`` is not rounded on the way."""
+    kept = [(part, name, value) for part in parts for name, value in vars(part).items() if type(value) is float]
+    try:
+        for part, name, value in kept:
+            setattr(part, name, Value(value))
+        yield
+    finally:
+        for part, name, value in kept:
+            setattr(part, name, value)
 
 
 @contextmanager

@@ -442,7 +442,7 @@ def _of_passes(layer: Any, rng: Any) -> list[Entry]:
     x, y, dx, gradients = run("x", True)
     whole = _sum_of(sized("g", *y.sizes), y)
     entries, whole = _without_shifts(whole)
-    expected = _equation(layer)
+    expected = _equation(layer, rng is not None)
     if expected is not None:
         index = [INDICES[size] for size in y.sizes]
         expected = _slope(expected, sized("g", *y.sizes).entry(*index))
@@ -469,7 +469,7 @@ def _slope(function: sp.Expr, variable: sp.Expr) -> sp.Expr:
     return collapse(with_steps(sp.diff(function, variable)))
 
 
-def _equation(layer: Layer) -> sp.Expr | None:
+def _equation(layer: Layer, training: bool) -> sp.Expr | None:
     """Return the lemma's ``Σ dy · y(x)`` with the names that are used here, or None."""
     function = equations.function_of(layer)
     if function is None:
@@ -480,7 +480,7 @@ def _equation(layer: Layer) -> sp.Expr | None:
     if isinstance(layer, Dropout):
         # Kept with the probability 1 - rate, and then divided by it; a pass without chance keeps all.
         rate = exact(layer.rate)
-        share = Above(1 - rate - _base("chance")[n, i]) / (1 - rate) if layer.mask is not None else sp.S.One
+        share = Above(1 - rate - _base("chance")[n, i]) / (1 - rate) if training and rate != 0 else sp.S.One
         function = function.xreplace({_base("mask")[n, i]: share})
     if "b" in map(str, function.atoms(sp.IndexedBase)) and not getattr(layer, "bias", True):
         function = function.replace(lambda node: isinstance(node, sp.Indexed) and str(node.base) == "b", lambda _: 0)

@@ -56,18 +56,18 @@ def test_split_is_a_partition(samples: int, fraction: float, seed: int):
         with pytest.raises(ValueError, match="leaves one side empty"):
             ml.split(x, x, fraction, seed=seed)
         return
-    x_rest, y_rest, x_aside, y_aside = ml.split(x, -x, fraction, seed=seed)
-    assert len(x_aside) == round(samples * fraction)
-    np.testing.assert_array_equal(np.sort(np.concatenate([x_rest, x_aside])), x)
-    np.testing.assert_array_equal(np.concatenate([x_rest, x_aside]), -np.concatenate([y_rest, y_aside]))
-    np.testing.assert_array_equal(ml.split(x, x, fraction, seed=seed)[2], x_aside)
+    x_rest, y_rest, x_held_out, y_held_out = ml.split(x, -x, fraction, seed=seed)
+    assert len(x_held_out) == round(samples * fraction)
+    np.testing.assert_array_equal(np.sort(np.concatenate([x_rest, x_held_out])), x)
+    np.testing.assert_array_equal(np.concatenate([x_rest, x_held_out]), -np.concatenate([y_rest, y_held_out]))
+    np.testing.assert_array_equal(ml.split(x, x, fraction, seed=seed)[2], x_held_out)
 
 
 def test_split_is_drawn_at_random_by_its_seed():
     x = np.arange(100)
-    aside = [ml.split(x, x, 0.3, seed=seed)[2] for seed in (0, 1)]
-    assert set(aside[0]) != set(aside[1])
-    assert set(aside[0]) not in (set(range(30)), set(range(70, 100)))
+    held_out = [ml.split(x, x, 0.3, seed=seed)[2] for seed in (0, 1)]
+    assert set(held_out[0]) != set(held_out[1])
+    assert set(held_out[0]) not in (set(range(30)), set(range(70, 100)))
 
 
 @pytest.mark.parametrize(

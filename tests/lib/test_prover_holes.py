@@ -162,7 +162,7 @@ def test_a_wrong_layer_is_refused(name):
 @pytest.mark.parametrize("name", RIGHT_LAYERS)
 def test_a_right_layer_written_another_way_is_proved(name):
     planted = layer(*RIGHT_LAYERS[name])
-    prove_gradients(with_dense(planted), ml.SquaredError()).check()
+    prove_gradients(with_dense(planted), ml.SquaredError(), batch=1).check()
     if name == "leaky ReLU by index":  # how many entries there are is not known
         with pytest.raises(NotUnderstood, match="index"):
             prove_for_every_size(planted())
@@ -173,13 +173,13 @@ def test_a_right_layer_written_another_way_is_proved(name):
 @pytest.mark.parametrize("name", ["ReLU by where", "x times its mask", "mask of the output", "index assignment"])
 def test_a_relu_written_another_way_is_the_equation_of_relu(name):
     planted = layer(*RIGHT_LAYERS[name], base=ml.ReLU)
-    prove_gradients(with_dense(planted), ml.SquaredError()).check()
+    prove_gradients(with_dense(planted), ml.SquaredError(), batch=1).check()
     prove_for_every_size(planted()).check()
 
 
 def test_a_sigmoid_without_overflow_is_the_equation_of_the_sigmoid():
     planted = layer(*RIGHT_LAYERS["logistic without overflow"], base=ml.Sigmoid)
-    prove_gradients(with_dense(planted), ml.SquaredError()).check()
+    prove_gradients(with_dense(planted), ml.SquaredError(), batch=1).check()
     prove_for_every_size(planted()).check()
 
 
@@ -233,6 +233,23 @@ class WritesIntoItsInput(ml.ReLU):
     def forward(self, x, rng=None):
         self.x = x.copy()
         return np.maximum(x, 0, out=x)
+
+
+class NeverDrops(ml.Dropout):
+    def forward(self, x, rng=None):
+        self.mask = None
+        return x
+
+
+class DropsAlways(ml.Dropout):
+    def forward(self, x, rng=None):
+        return super().forward(x, np.random.default_rng(0) if rng is None else rng)
+
+
+@pytest.mark.parametrize("wrong", [NeverDrops, DropsAlways])
+def test_a_wrong_dropout_is_refused(wrong):
+    assert refused(lambda: prove_gradients(ml.Network([ml.Dense(2, 3), wrong(0.5)]), ml.SquaredError(), seed=1))
+    assert refused(lambda: prove_for_every_size(wrong(0.5)))
 
 
 @pytest.mark.parametrize("wrong", [Adding, FirstBatchForEver, BiasOnlyWithInputs, FirstAndLast, Twice])
@@ -428,7 +445,7 @@ def test_every_combination_of_options_is_proved(name):
 
 
 def test_the_combinations_are_all_that_can_be_made():
-    assert len(COMBINATIONS) == 5 * 4 + 3 * 4
+    assert len(COMBINATIONS) == 5 * 4 + 3 * 4 + 2 * 4  # SGD, Adam, RMSprop
 
 
 # Truths, and what is not understood.

@@ -228,7 +228,7 @@ def test_rows_are_what_fit_gives(data, no_mnist):
     network, frame = train(run, data)
     x, y = ml.to_vectors(data.x_train), data.y_train
     order = np.random.default_rng(0).permutation(700)
-    aside, rest = order[:100], order[100:]
+    held_out, rest = order[:100], order[100:]
     twin = ml.Network(ml.multilayer_perceptron([784, 12, 10]), seed=5)
     history = ml.fit(
         twin,
@@ -237,7 +237,7 @@ def test_rows_are_what_fit_gives(data, no_mnist):
         optimizer=ml.SGD(ml.Cosine(0.1), 0.9, weight_decay=1e-3),
         epochs=4,
         batch_size=32,
-        validation_data=(x[aside], y[aside]),
+        validation_data=(x[held_out], y[held_out]),
         seed=5,
     )
     assert np.array_equal(network.parameters, twin.parameters)
@@ -300,8 +300,8 @@ def test_each_option_reaches_the_training(data):
 def test_losses_are_measured_without_label_smoothing(data):
     network, frame = train(dataclasses.replace(SMALL, label_smoothing=0.3, train_metrics=True), data)
     x, y = ml.to_vectors(data.x_train), data.y_train
-    aside = np.random.default_rng(0).permutation(700)[:100]
-    expected = ml.evaluate(network, x[aside], y[aside]).loss
+    held_out = np.random.default_rng(0).permutation(700)[:100]
+    expected = ml.evaluate(network, x[held_out], y[held_out]).loss
     assert frame["validation_loss"].iloc[-1] == frame["final_validation_loss"].iloc[-1] == expected
     assert frame["train_loss"].iloc[-1] < frame["loss"].iloc[-1]  # which has the smoothing in it
 
@@ -310,8 +310,8 @@ def test_the_average_of_the_last_epochs_comes_out(data):
     ends = [train(dataclasses.replace(SMALL, epochs=4), data, stop_after=n)[0].parameters for n in (3, 4)]
     network, frame = train(dataclasses.replace(SMALL, average_last=2), data)
     assert np.allclose(network.parameters, np.mean(ends, axis=0), atol=1e-7)
-    aside = np.random.default_rng(0).permutation(700)[:100]
-    final = ml.evaluate(network, ml.to_vectors(data.x_train[aside]), data.y_train[aside])
+    held_out = np.random.default_rng(0).permutation(700)[:100]
+    final = ml.evaluate(network, ml.to_vectors(data.x_train[held_out]), data.y_train[held_out])
     assert frame["final_validation_loss"].iloc[-1] == final.loss != frame["validation_loss"].iloc[-1]
 
 

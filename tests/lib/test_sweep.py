@@ -560,4 +560,4 @@ def test_the_best_come_first_and_the_diverged_last():
     assert list(table.columns) == ["learning_rate", "mean", "sd", "runs", "diverged"]
     text = ranking_text(frame, rows=3).splitlines()
     assert "best 3 of 4" in text[0] and "80.00% ± 0.00" in text[2] and len(text) == 5
-    assert "no images were put aside" in ranking_text(frame[:2].assign(final_validation_accuracy=nan))
+    assert "no images were held out" in ranking_text(frame[:2].assign(final_validation_accuracy=nan))

@@ -316,7 +316,7 @@ def used() -> ml.SGD:
         ({"batch_size": "all"}, ValueError, "batch_size must be a positive integer, not 'all'"),
         ({"validation_split": 1.0}, ValueError, "validation_split must be at least 0 and less than 1, not 1.0"),
         ({"validation_split": -0.1}, ValueError, "validation_split .* not -0.1"),
-        ({"validation_split": 0.01}, ValueError, "putting aside 0.01 of 6 samples leaves one side empty"),
+        ({"validation_split": 0.01}, ValueError, "holding out 0.01 of 6 samples leaves one side empty"),
         ({"validation_split": 0.5, "validation_data": (X, Y)}, ValueError, "not both"),
         ({"validation_data": (X,)}, (TypeError, ValueError), "validation_data .* pair"),
         ({"early_stopping": ml.EarlyStopping()}, ValueError, "needs validation_data or a validation_split"),

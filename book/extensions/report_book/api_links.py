@@ -58,7 +58,7 @@ class LinkProse(SphinxTransform):
 
 
 def top_level() -> dict[str, PublicName]:
-    """Return the names of ``mnistlab`` itself; a word in another room may mean something else in a sentence."""
+    """Return the names of ``mnistlab`` itself; a word in another subpackage may mean something else in a sentence."""
     return {each.short: each for each in public_names().values() if each.name.count(".") == 1}
 
 

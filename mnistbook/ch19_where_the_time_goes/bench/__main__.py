@@ -1,6 +1,6 @@
 """Measure mnistlab beside its peers, print the table, and store it in ``mnistbook/results/bench.csv``: ``make bench``.
 
-bench           everything, about 35 minutes on two quiet cores; a cut run goes on
+bench           everything, about 35 minutes on two quiet cores; a run that was cut resumes
 bench --short   few repetitions of little, some minutes; printed, not stored
 bench SECTION   one or more of: hardware training subnormal inference scaling startup accuracy
 """

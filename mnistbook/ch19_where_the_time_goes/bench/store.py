@@ -1,4 +1,4 @@
-"""What was measured, kept line by line while it goes on, so that a run that was cut goes on where it stopped."""
+"""What was measured, kept line by line while it goes on, so that a run that was cut resumes where it stopped."""
 
 from __future__ import annotations
 
