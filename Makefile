@@ -28,7 +28,7 @@ html: data  ## build the pages only
 pdf: data  ## build the PDF only
 	@$(RUN) tools/report.py pdf
 
-test: data  ## ruff, codespell, pytest, and nbval over all notebooks
+test: data  ## ruff, codespell, mypy, pytest, and nbval over all notebooks
 	@$(RUN) tools/run_tests.py
 
 notebooks: data  ## run all notebooks in place and clean them

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Checkpoint:
     ) -> None:
         """Write the state after an epoch; ``best`` are the best parameters so far, if anybody keeps them."""
         header = {"format": FORMAT, "settings": self.settings, "steps": optimizer.steps, "rows": rows}
-        arrays = {f"state.{name}": to_host(values) for name, values in optimizer.state.items()}
+        arrays: dict[str, Any] = {f"state.{name}": to_host(values) for name, values in optimizer.state.items()}
         arrays |= {"parameters": to_host(network.parameters), "header": np.array(json.dumps(header))}
         arrays |= {} if best is None else {"best": to_host(best)}
         write_atomically(self.path, lambda file: np.savez(file, **arrays))

@@ -172,7 +172,7 @@ def train(
             else Adam(rates, weight_decay=weight_decay),
             epochs=epochs,
             batch_size=batch_size,
-            validation_data=tuple(held_out) if held_out else None,
+            validation_data=(held_out[0], held_out[1]) if held_out else None,
             seed=seed,
             checkpoint=checkpoint,
             resume=resume,

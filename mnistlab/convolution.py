@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,13 @@ class Conv2D(Layer):
     ValueError
         If a size is not a positive integer, or the kernel is larger than the image.
     """
+
+    inputs: int
+    outputs: int
+    W: np.ndarray
+    b: np.ndarray
+    dW: np.ndarray
+    db: np.ndarray
 
     def __init__(
         self,
@@ -142,6 +150,9 @@ class MaxPool2D(Layer):
         If a size is not a positive integer, or the window is larger than the image.
     """
 
+    inputs: int
+    outputs: int
+
     def __init__(self, shape: Sequence[int], size: int | Sequence[int] = 2):
         self.shape, self.size = _sizes("MaxPool2D", "shape", shape, 3), _pair("MaxPool2D", "size", size)
         self.output_shape = (*_fit("MaxPool2D", "size", self.shape, self.size, self.size), self.shape[2])
@@ -178,7 +189,7 @@ class MaxPool2D(Layer):
             yield images[:, a : height * rows : rows, b : width * columns : columns]
 
 
-def _sizes(layer: str, name: str, values: object, count: int) -> tuple[int, ...]:
+def _sizes(layer: str, name: str, values: Any, count: int) -> tuple[int, ...]:
     """Return so many positive integers."""
     whole = isinstance(values, tuple | list) and len(values) == count
     if not whole or any(isinstance(v, bool) or not isinstance(v, int | np.integer) or v < 1 for v in values):
@@ -194,7 +205,7 @@ def _pair(layer: str, name: str, value: object) -> tuple[int, ...]:
 
 def _fit(
     layer: str, name: str, shape: tuple[int, ...], window: tuple[int, ...], step: int | tuple[int, ...]
-) -> tuple[int, int]:
+) -> tuple[int, ...]:
     """Return how many places a window has along each side of the image."""
     if window[0] > shape[0] or window[1] > shape[1]:
         raise ValueError(f"{layer} has a {name} of {window[0]} × {window[1]} on images of {shape[0]} × {shape[1]}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def split(x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int = 0) -> tu
     return x[order[held_out:]], y[order[held_out:]], x[order[:held_out]], y[order[:held_out]]
 
 
-def prefetch(items: Iterator[Item]) -> Iterator[Item]:
+def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:
     """Yield items, each of which a second thread makes while the one before it is in use.
 
     They come in the same order, and an error comes where it would have come. NumPy lets go of the interpreter while it
@@ -129,7 +129,8 @@ def prefetch(items: Iterator[Item]) -> Iterator[Item]:
     """
     from concurrent.futures import ThreadPoolExecutor  # here: some milliseconds of each import of mnistlab
 
-    end, run = object(), copy_context().run
+    end = object()
+    run: Callable[..., Any] = copy_context().run
     with ThreadPoolExecutor(1) as second:
         coming = second.submit(run, next, items, end)
         while (item := coming.result()) is not end:
@@ -139,7 +140,7 @@ def prefetch(items: Iterator[Item]) -> Iterator[Item]:
 
 def minibatches(
     x: np.ndarray, targets: np.ndarray, batch_size: int, rng: np.random.Generator | None = None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
     """Yield ``(x, targets)`` some samples at a time, in a random order if ``rng`` is given.
 
     The last batch holds what is left. Where one batch holds everything, order does not matter and nothing is copied.

@@ -7,8 +7,10 @@ the analytical and ``n`` the numerical value: around 1e-8 when the gradient is r
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mnistlab.losses import Loss
 from mnistlab.network import Network
@@ -33,7 +35,7 @@ def numerical_gradient(f: Callable[[], float], x: np.ndarray, step: float = 1e-5
     return gradient
 
 
-def relative_error(a: np.ndarray, b: np.ndarray) -> float:
+def relative_error(a: ArrayLike, b: ArrayLike) -> float:
     """Return ``|a - b| / (|a| + |b| + tiny)`` in the Euclidean norm."""
     difference = np.linalg.norm(np.asarray(a) - np.asarray(b))
     return float(difference / (np.linalg.norm(a) + np.linalg.norm(b) + TINY))
@@ -68,7 +70,7 @@ def check_gradients(
     """
     value = _loss_function(network, loss, x, targets, seed)
     value()
-    dx = network.backward(loss.backward(), need_dx=True)
+    dx: Any = network.backward(loss.backward(), need_dx=True)
     analytical = network.gradients.copy()
     return {
         "parameters": relative_error(analytical, numerical_gradient(value, network.parameters, step)),
@@ -94,7 +96,7 @@ def check_direction(
     value()
     network.backward(loss.backward())
     kept, direction = network.parameters.copy(), rng.standard_normal(network.parameters.size)
-    direction /= np.linalg.norm(direction)
+    direction /= float(np.linalg.norm(direction))
     analytical = network.gradients @ direction
     network.parameters += step * direction
     above = value()

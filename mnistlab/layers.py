@@ -12,6 +12,9 @@ float32, on float64, on symbols and on a GPU's arrays.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from mnistlab.initializers import He, Initializer
@@ -62,7 +65,8 @@ class Layer:
         """Return the layer's output, shape (N, K), for the input ``x`` of shape (N, D)."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward pass")
 
-    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray | None:
+    # Any is None where need_dx is False: a checker cannot know that it is not asked for then.
+    def backward(self, dy: np.ndarray, need_dx: bool = True) -> np.ndarray | Any:
         """Return dL/dx, shape (N, D), for dL/dy of shape (N, K); write dL/dparameters into their gradients."""
         raise NotImplementedError(f"{type(self).__name__} defines no backward pass")
 
@@ -70,7 +74,7 @@ class Layer:
         """Arguments that make this layer again; plain values only, so that a file can hold them."""
         return {}
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; what is assigned to a view of the network's vectors is written there (ValueError)."""
         if name in self.bound:
             write(getattr(self, name), value, f"{name} of {self!r}")
@@ -91,7 +95,7 @@ def _is_ours(kind: type | None) -> bool:
     return kind is not None and kind.__module__ in ("mnistlab.layers", "mnistlab.convolution")
 
 
-def make_layer(config: dict[str, object]) -> Layer:
+def make_layer(config: Mapping[str, Any]) -> Layer:
     """Return the layer that :meth:`Network.config` has described; ValueError if no class of its name is defined."""
     arguments = dict(config)
     kind = arguments.pop("type")
@@ -110,7 +114,7 @@ def write(view: np.ndarray, values: np.ndarray, name: str) -> None:
         view[...] = values
 
 
-def forward_only(part: object, *arguments: np.ndarray) -> np.ndarray:
+def forward_only(part: Any, *arguments: np.ndarray) -> np.ndarray:
     """Return ``part.forward(*arguments)`` of a layer or a loss that is left as it was: no backward pass follows."""
     before = dict(vars(part))
     try:
@@ -142,6 +146,13 @@ class Dense(Layer):
     ValueError
         If a size is not a positive integer.
     """
+
+    inputs: int
+    outputs: int
+    W: np.ndarray
+    b: np.ndarray
+    dW: np.ndarray
+    db: np.ndarray
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True, *, initializer: Initializer | None = None):
         for name, size in (("inputs", inputs), ("outputs", outputs)):
@@ -269,6 +280,8 @@ class Dropout(Layer):
     ValueError
         If ``rate`` is not in [0, 1).
     """
+
+    mask: np.ndarray | None
 
     def __init__(self, rate: float):
         if not 0 <= rate < 1:

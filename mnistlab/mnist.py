@@ -158,7 +158,7 @@ def _mnist(arrays: Arrays, source: str) -> MNIST:
         array = arrays[name]
         if array.dtype != np.uint8 or array.shape != shape:
             raise DataError(f"{name} is {array.dtype} of shape {array.shape}, not uint8 of shape {shape}")
-        if hashlib.sha256(np.ascontiguousarray(array)).hexdigest() != digest:
+        if hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() != digest:
             raise DataError(f"{name} is not that of MNIST: its SHA-256 differs")
         array.setflags(write=False)
     return MNIST(**{name: arrays[name] for name in _ARRAYS}, source=source)

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,9 @@ class Network:
     238510
     """
 
+    parameters: np.ndarray
+    gradients: np.ndarray
+
     def __init__(
         self,
         layers: Sequence[Layer],
@@ -89,7 +93,7 @@ class Network:
 
     __copy__ = clone  # a shallow copy would share its layers
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute: the two vectors are written into (ValueError), and the layers stay (AttributeError)."""
         if name not in vars(self) or name not in ("layers", "parameters", "gradients"):
             super().__setattr__(name, value)
@@ -130,7 +134,7 @@ class Network:
         vars(self).update(parameters=parameters, gradients=gradients)
         position = 0
         for layer in self.layers:
-            views = {}
+            views: dict[str, np.ndarray] = {}
             for name, shape in layer.parameter_shapes().items():
                 part = slice(position, position + prod(shape))
                 views |= {name: parameters[part].reshape(shape), "d" + name: gradients[part].reshape(shape)}
@@ -272,4 +276,4 @@ def _check_layers(layers: Sequence[Layer]) -> tuple[int, int]:
     for before, after in pairwise(sized):
         if before.outputs != after.inputs:
             raise ValueError(f"{before!r} gives {before.outputs} numbers but {after!r} takes {after.inputs}")
-    return sized[0].inputs, sized[-1].outputs
+    return sized[0].inputs, sized[-1].outputs  # type: ignore[return-value]  # both are set: sized

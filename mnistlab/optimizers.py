@@ -58,7 +58,11 @@ class Optimizer:
         self.state: dict[str, np.ndarray] = {}
 
     def step(
-        self, parameters: np.ndarray, gradients: np.ndarray, progress: float = 0.0, decayed: np.ndarray | None = None
+        self,
+        parameters: np.ndarray,
+        gradients: np.ndarray,
+        progress: float = 0.0,
+        decayed: np.ndarray | int | None = None,
     ) -> None:
         """Move ``parameters`` one step; ``gradients`` is left as it is.
 
@@ -248,7 +252,7 @@ def _flush_below(dtype: np.dtype) -> float:
     return FLUSH_BELOW * (1e-270 if dtype == np.float64 else 1)
 
 
-def _check_mask(decayed: np.ndarray | None) -> np.ndarray:
+def _check_mask(decayed: np.ndarray | int | None) -> np.ndarray | int:
     if decayed is None:
         raise ValueError("decay_biases=False needs to know the biases: pass decayed=network.weight_mask()")
     return decayed

@@ -118,7 +118,7 @@ class TrainingDiverged(ArithmeticError):
 
 def train_step(
     network: Network,
-    loss: Loss,
+    loss: Loss | Weighted,
     optimizer: Optimizer,
     x: np.ndarray,
     targets: np.ndarray,
@@ -302,10 +302,11 @@ def fit(
     loss.check_targets(t[:, : network.output_size])
     learnt = loss if t.shape[1] == network.output_size else Weighted(loss)
     metrics = _check_metrics(metrics or {}, validation_data)
-    if early_stopping and validation_data is None:
-        raise ValueError("early stopping needs validation_data or a validation_split")
-    if early_stopping and early_stopping.monitor == "validation_accuracy" and not _are_classes(validation_data[1]):
-        raise ValueError("one output has an accuracy only where its targets are 0 and 1: monitor 'validation_loss'")
+    if early_stopping:
+        if validation_data is None:
+            raise ValueError("early stopping needs validation_data or a validation_split")
+        if early_stopping.monitor == "validation_accuracy" and not _are_classes(validation_data[1]):
+            raise ValueError("one output has an accuracy only where its targets are 0 and 1: monitor 'validation_loss'")
     if isinstance(initial_epoch, bool) or not isinstance(initial_epoch, int) or not 0 <= initial_epoch < epochs:
         raise ValueError(f"initial_epoch must be an integer from 0 to {epochs - 1}, not {initial_epoch!r}")
     if optimizer.steps and not initial_epoch:
@@ -387,7 +388,9 @@ def fit(
     return history
 
 
-def _prepare(network, x, y, weights, validation_data, validation_split, seed):
+def _prepare(
+    network, x, y, weights, validation_data, validation_split, seed
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
     """Check the data; return samples, targets (with a column of weights if there are any), validation data or None."""
     x = check_inputs(x, network.input_size, network.dtype)
     t = check_targets(y, len(x), network.output_size, network.dtype)

@@ -19,6 +19,7 @@ def main() -> int:
         "ruff check": (*PYTHON, "ruff", "check"),
         "ruff format": (*PYTHON, "ruff", "format", "--check"),
         "codespell": (*PYTHON, "codespell_lib"),
+        "mypy": (*PYTHON, "mypy"),
         "pytest": (*PYTHON, "pytest", "-q", "-m", "not report", *parallel),
         "nbval": (
             *PYTHON,

@@ -39,7 +39,7 @@ class _Connection(H11Protocol):
     limits: ClassVar[Limits]
     deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as H11Protocol has it
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
             self._end(Problem(429, "The server has too many connections: try again in a moment."))
@@ -93,6 +93,6 @@ class _Connection(H11Protocol):
             headers = [*answer.raw_headers, (b"connection", b"close")]
             reason = HTTPStatus(answer.status_code).phrase.encode()
             start = h11.Response(status_code=answer.status_code, headers=headers, reason=reason)
-            for part in (start, h11.Data(data=answer.body), h11.EndOfMessage()):
+            for part in (start, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(part))
         self.transport.close()

@@ -20,15 +20,15 @@ def add_docs(app: FastAPI) -> None:
     files = Path(fastapi_offline.__file__).with_name("static")
     app.mount("/swagger", StaticFiles(directory=files))
     # All addresses are relative to the page, so that it works behind a proxy that says nothing of its prefix.
-    text = get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title=app.title,
         swagger_js_url="swagger/swagger-ui-bundle.js",
         swagger_css_url="swagger/swagger-ui.css",
         swagger_favicon_url="data:,",
         swagger_ui_parameters={"validatorUrl": None},
-    ).body.decode()
-    text = text.strip().replace("<html>", '<html lang="en">')
+    )
+    text = bytes(page.body).decode().strip().replace("<html>", '<html lang="en">')
     script = text.rpartition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -107,7 +107,7 @@ def create_interface(network: Network, limits: Limits) -> FastAPI:
     def responses(*statuses: int) -> dict[int | str, dict[str, object]]:
         return {status: {"model": ProblemAnswer, "description": PROBLEMS[status]} for status in statuses}
 
-    def form(field: str, schema: dict[str, object]) -> dict[str, object]:
+    def form(field: str, schema: Mapping[str, object]) -> dict[str, object]:
         content = {"schema": {"type": "object", "required": [field], "properties": {field: schema}}}
         return {"requestBody": {"required": True, "content": {"multipart/form-data": content}}}
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Mount
 
@@ -189,7 +189,7 @@ class _Running:
         lifespan = outer.router.lifespan_context
 
         @asynccontextmanager
-        async def noted(outer: FastAPI) -> AsyncIterator[object]:
+        async def noted(outer: FastAPI) -> AsyncIterator[Any]:
             async with lifespan(outer) as state:
                 self.loop = asyncio.get_running_loop()
                 yield state

@@ -129,8 +129,8 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
         raise first
     if isinstance(first, _Found) and first.panel:
         alone, inside = _sheet_alone(grey, first.ink > 0.5)
-        inner = flattened(alone)
-        inner = _look(sign_of(inner) * inner)
+        flat = flattened(alone)
+        inner = _look(sign_of(flat) * flat)
         # What a sheet's edge cuts through is written across a shadow.
         if isinstance(inner, _Found) and inner.good and inside[inner.ink > 0.5].all():
             return _cut_out(inner.ink)
@@ -156,7 +156,7 @@ def _sheet_alone(grey: np.ndarray, panel: np.ndarray) -> tuple[np.ndarray, np.nd
     """Return the picture with what is outside of a sheet of paper as grey as the sheet, and what is well inside."""
     columns = np.arange(panel.shape[1])
     first, last = panel.argmax(axis=1)[:, None], panel.shape[1] - panel[:, ::-1].argmax(axis=1)[:, None]
-    inside = panel.any(axis=1)[:, None] & (columns >= first) & (columns < last)
+    inside = panel.any(axis=1, keepdims=True) & (columns >= first) & (columns < last)
     inside = grown(np.pad(inside, 1), max(2, round(0.03 * max(panel.shape))), np.minimum)[1:-1, 1:-1]
     return np.where(inside, grey, np.median(grey[panel])), grown(inside, FRINGE + 1, np.minimum)
 

@@ -384,7 +384,7 @@ def _dense_from_keras(layer: Any, shape: tuple[int, ...]) -> list[Layer]:
     _check_weights(layer)
     if len(shape) > 1:
         raise _refused(layer, f"it works pixel by pixel on arrays of shape {shape}: put Flatten in front of it")
-    return [Dense(*shape, layer.units, layer.use_bias), *_activation(layer, (layer.units,))]
+    return [Dense(shape[0], layer.units, layer.use_bias), *_activation(layer, (layer.units,))]
 
 
 def _convolution_from_keras(layer: Any, shape: tuple[int, ...]) -> list[Layer]:

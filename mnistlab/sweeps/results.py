@@ -90,7 +90,7 @@ def write(name: str, frame: pd.DataFrame, *, folder: str | Path, extra_text: Seq
     if unsure:
         warnings.warn(f"{name} holds rows of code that is not committed: {', '.join(unsure)}", stacklevel=2)
     for path, text in texts.items():
-        write_atomically(path, lambda file, text=text: file.write(text.encode()))
+        write_atomically(path, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]  # bound in each round
     return list(texts)
 
 
@@ -106,7 +106,7 @@ def read(name: str, *, folder: str | Path | Traversable, extra_text: Sequence[st
     if not file.is_file():
         raise FileNotFoundError(f"there are no stored results {file}")
     dtype = dict.fromkeys((*TEXT, *extra_text), str)
-    with file.open(encoding="utf-8", newline="") as text:
+    with file.open(encoding="utf-8", newline="") as text:  # type: ignore[call-overload]  # newline is handed on
         return pd.read_csv(text, dtype=dtype, keep_default_na=False, na_values=[""])
 
 

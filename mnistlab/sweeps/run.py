@@ -11,6 +11,7 @@ from hashlib import sha256
 from itertools import pairwise
 from json import dumps
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,10 @@ __all__ = ["Prepared", "Run", "prepared", "train", "train_run"]
 
 ACTIVATIONS: dict[str, Callable[[], Layer] | None] = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh, "linear": None}
 LOSSES = ("softmax_cross_entropy", "cross_entropy", "squared_error")
-OPTIMIZERS = {"sgd": {"learning_rate": 0.1, "momentum": 0.9}, "adam": {"learning_rate": 0.001, "momentum": None}}
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {"learning_rate": 0.1, "momentum": 0.9},
+    "adam": {"learning_rate": 0.001, "momentum": None},
+}
 """Names, and what a rate and a momentum of None stand for."""
 SCHEDULES = {"constant": Constant, "cosine": Cosine, "step": Step}
 INITIALIZERS = {name.lower(): getattr(initializers, name) for name in ("He", "LeCun", "Glorot", "Normal", "Uniform")}
@@ -176,7 +180,7 @@ class Run:
         if self.average_last > self.epochs:
             raise ValueError(f"average_last is {self.average_last}, but there are only {self.epochs} epochs")
 
-    def settings(self) -> dict[str, object]:
+    def settings(self) -> dict[str, Any]:
         """Return the fields by name, with None for a rate or a momentum replaced by what it stands for."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return values | {name: usual for name, usual in OPTIMIZERS[self.optimizer].items() if values[name] is None}
@@ -238,7 +242,7 @@ class Run:
         settings = self.settings()
         rate = SCHEDULES[self.schedule](settings["learning_rate"])
         rate = WarmUp(rate, self.warm_up) if self.warm_up else rate
-        common = {"weight_decay": self.weight_decay, "l2": self.l2}
+        common: dict[str, Any] = {"weight_decay": self.weight_decay, "l2": self.l2}
         if self.optimizer == "adam":
             return Adam(rate, **common)
         return SGD(rate, settings["momentum"], nesterov=self.nesterov, **common)
@@ -292,7 +296,7 @@ def train(
     ends: list[np.ndarray] = []
 
     def note(row: dict[str, float]) -> bool:
-        measured = {**row, "epoch_learning_rate": row["learning_rate"], "diverged": False}
+        measured: dict[str, object] = {**row, "epoch_learning_rate": row["learning_rate"], "diverged": False}
         del measured["learning_rate"]
         if run.train_metrics:
             sample = slice(TRAIN_SAMPLE)
@@ -401,7 +405,7 @@ def prepared(run: Run, data: MNIST | None = None) -> Prepared:
             raise ValueError(f"train_size is {run.train_size}, but there are only {len(x)} images to train on")
         chosen = _subset(y, run.train_size, run.seed)
         x, y = x[chosen], y[chosen]
-    return Prepared(x, y, held_out, tuple(test))
+    return Prepared(x, y, held_out, (test[0], test[1]))
 
 
 @lru_cache(maxsize=2)  # 220 MB each: with and without deskewing
@@ -481,7 +485,7 @@ def _initializer(text: str) -> Initializer:
     """Return the initializer that a text such as ``he`` or ``normal(0.001)`` names."""
     match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
     kind = INITIALIZERS.get(match[1]) if match else None
-    if kind is None:
+    if match is None or kind is None:
         raise ValueError(f"initializer must be {_alternatives(tuple(INITIALIZERS))}, not {text!r}")
     try:
         return kind(*(float(number) for number in (match[2] or "").split(",") if number.strip()))
@@ -492,7 +496,7 @@ def _initializer(text: str) -> Initializer:
 def _initializer_text(text: object) -> str:
     if not isinstance(text, str):
         raise TypeError(f"initializer must be a text such as 'glorot' or 'normal(0.01)', not {text!r}")
-    initializer = _initializer(text)
+    initializer: Any = _initializer(text)
     numbers = [getattr(initializer, field.name) for field in fields(initializer)]
     if not all(map(math.isfinite, numbers)) or any(low >= high for low, high in pairwise(numbers)):
         raise ValueError(f"initializer: {text!r} has impossible arguments")

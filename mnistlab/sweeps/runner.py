@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from functools import cache, partial
@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -42,15 +42,18 @@ WAIT_FOR_SCHEDULER, WAIT_FOR_WORKERS = 5, 60
 class Configuration(Protocol):
     """A frozen dataclass with a key, as :class:`~mnistlab.sweeps.run.Run` is one."""
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
     @property
     def key(self) -> str:
         """A name for files, which configurations share only if they mean the same."""
 
 
+Some = TypeVar("Some", bound=Configuration)
 Task = Callable[[Any], pd.DataFrame]
 
 
-def grid(base: Configuration, **lists: Iterable[object]) -> list[Configuration]:
+def grid(base: Some, **lists: Iterable[object]) -> list[Some]:
     """Return ``base`` with every combination of the listed values; the last field varies fastest.
 
     scikit-learn's ``ParameterGrid`` would sort the fields by their names.
@@ -70,9 +73,7 @@ def grid(base: Configuration, **lists: Iterable[object]) -> list[Configuration]:
     return [replace(base, **dict(zip(lists, chosen, strict=True))) for chosen in product(*values)]
 
 
-def random_search(
-    base: Configuration, n: int, seed: int, **distributions: Distribution | Sequence[object]
-) -> list[Configuration]:
+def random_search(base: Some, n: int, seed: int, **distributions: Distribution | Sequence[object]) -> list[Some]:
     """Return ``n`` configurations with fields drawn at random (Bergstra & Bengio, 2012).
 
     Parameters
@@ -99,7 +100,7 @@ def random_search(
     return [replace(base, **{name: drawn[i] for name, drawn in columns.items()}) for i in range(n)]
 
 
-def with_seeds(runs: Iterable[Configuration], seeds: Iterable[int]) -> list[Configuration]:
+def with_seeds(runs: Iterable[Some], seeds: Iterable[int]) -> list[Some]:
     """Return each of the runs once with each seed."""
     return [replace(run, seed=seed) for run, seed in product(runs, list(seeds))]
 
@@ -180,11 +181,11 @@ def sweep(
     OSError
         If the folder cannot be written to, or the scheduler cannot be reached.
     """
-    runs = {_key(run): run for run in runs}
+    wanted = {_key(run): run for run in runs}
     folder, name = Path(folder), _name(task)
     start = _backend(backend, workers, scheduler)
     frames, missing = {}, {}
-    for key, run in runs.items():
+    for key, run in wanted.items():
         try:
             frames[key] = read_record(folder / f"{key}.json", name, key)
         except FileNotFoundError:
@@ -192,10 +193,10 @@ def sweep(
         except DamagedRecord as error:
             print(f"{folder / key}.json is {error}: this run is done again", file=sys.stderr)
             missing[key] = run
-    failed = {}
+    failed: dict[str, Any] = {}
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
-        with _line(len(runs), len(frames), progress) as line:
+        with _line(len(wanted), len(frames), progress) as line:
             for done in start(task, missing):
                 if done.frame is None:
                     failed[done.key] = done.error
@@ -205,8 +206,8 @@ def sweep(
                 line.set_postfix_str(f"{len(failed)} failed" if failed else "", refresh=False)
                 line.update()
     if failed:
-        raise SweepFailed({key: failed[key] for key in runs if key in failed}, len(runs), folder)
-    return pd.concat([frames[key] for key in runs], ignore_index=True) if runs else pd.DataFrame()
+        raise SweepFailed({key: failed[key] for key in wanted if key in failed}, len(wanted), folder)
+    return pd.concat([frames[key] for key in wanted], ignore_index=True) if wanted else pd.DataFrame()
 
 
 class _Done(NamedTuple):
@@ -324,7 +325,7 @@ def _with_dask(task: Task, runs: dict[str, Configuration], scheduler: str) -> It
                 try:
                     done = future.result()
                 except Exception:  # not the task's own, which is caught: its worker died again and again, for example
-                    done = _Done(future.key.removesuffix(f"-{token}"), None, traceback.format_exc())
+                    done = _Done(str(future.key).removesuffix(f"-{token}"), None, traceback.format_exc())
                 future.release()
                 yield done
         finally:
@@ -396,7 +397,7 @@ def _name(task: Task) -> str:
     kind = task if hasattr(task, "__qualname__") else type(task)
     module = kind.__module__
     if module == "__main__":  # as others would import it
-        main = sys.modules["__main__"]
+        main: Any = sys.modules["__main__"]
         if getattr(main, "__spec__", None):
             module = main.__spec__.name
         elif hasattr(main, "__file__"):
@@ -404,7 +405,7 @@ def _name(task: Task) -> str:
     return f"{module}.{kind.__qualname__}"
 
 
-def _check_fields(base: Configuration, given: dict[str, object]) -> None:
+def _check_fields(base: Configuration, given: Mapping[str, object]) -> None:
     if not is_dataclass(base) or isinstance(base, type):
         raise TypeError(f"base must be a configuration such as Run(), not {base!r}")
     names = [field.name for field in fields(base)]

@@ -95,7 +95,7 @@ class SymbolicArray(np.ndarray):
             raise NotUnderstood(f"numpy.{ufunc.__name__} with where= and no out=: the other entries would be anything")
         return result.view(SymbolicArray) if isinstance(result, np.ndarray) else result
 
-    def __array_function__(self, function: Callable, types: object, arguments: tuple, options: dict) -> Any:
+    def __array_function__(self, function: Callable, types: Any, arguments: Any, options: Any) -> Any:
         """Understand the functions that are listed, and refuse all others."""
         if function is np.where and len(arguments) == 3 and not options:
             return _array(np.frompyfunc(choose, 3, 1)(*(_exact(each) for each in arguments)))
@@ -221,7 +221,7 @@ def _shift(array: np.ndarray, function: Callable, axis: Any = None, keepdims: bo
     marks = np.empty(array.shape, dtype=object)
     for index in np.ndindex(array.shape):
         marks[index] = [exact(array[index])]
-    parts = np.add.reduce(marks, axis=axis, keepdims=keepdims)
+    parts = np.add.reduce(marks, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # any bool will do
     strict = any(isinstance(each, Value) for each in array.flat)
     result = np.empty(shape, dtype=object)
     for index in np.ndindex(shape):

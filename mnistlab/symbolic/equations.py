@@ -144,5 +144,5 @@ def _loss(loss: Loss, y: np.ndarray, t: np.ndarray) -> sp.Expr:
     sizes = {lemmas.N: sp.Integer(len(y)), lemmas.K: sp.Integer(y.shape[1])}
     at = {lemmas.epsilon: exact(getattr(loss, "label_smoothing", getattr(loss, "epsilon", 0)))}
     explicit = lemmas.written_out(_function(_base(loss)), sizes).xreplace(at)
-    name = {SoftmaxCrossEntropy: "z", CrossEntropy: "p", SquaredError: "y"}[_base(loss)]
+    name = {SoftmaxCrossEntropy: "z", CrossEntropy: "p", SquaredError: "y"}[_base(loss)]  # type: ignore[index]  # of a known loss
     return explicit.xreplace(_named(**{name: y, "t": t}))

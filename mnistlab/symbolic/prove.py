@@ -160,10 +160,11 @@ def _prove(
 ) -> Proof:
     start = time.perf_counter()
     # One layer a line: on one line together they would be wider than the column of a page.
-    stack = "\n".join(f"  {part!r}" for part in (*network.layers, loss))
+    stated: tuple[Layer | Loss, ...] = (*network.layers, loss)
+    stack = "\n".join(f"  {part!r}" for part in stated)
     whole, parts = batches
     samples = f"{whole} sample{'s' * (whole > 1)}"
-    unknown = [repr(part) for part in (*network.layers, loss) if not equations.is_known(part)]
+    unknown = [repr(part) for part in stated if not equations.is_known(part)]
     assuming = [f"its parts alone: {', '.join(map(str, parts))} samples"] if len(parts) > 1 else []
     assuming += [f"targets: {assumed}", "real numbers, away from kinks"]
     assuming += [f"mask of dropout: that of seed {seed}"] if seed is not None else []
@@ -292,14 +293,14 @@ def _of_loss(loss: Loss, y: SymbolicArray, t: np.ndarray) -> list[Entry]:
 
 def _pass(
     network: Network, loss: Loss, x: np.ndarray, t: np.ndarray, seed: int | None, need_dx: bool
-) -> tuple[sp.Expr, np.ndarray, np.ndarray | None]:
+) -> tuple[sp.Expr, np.ndarray, Any]:
     """Return the loss, the gradients and dL/dx of a pass; before it, the gradients hold junk."""
     rng = None if seed is None else np.random.default_rng(seed)
     given = [values(x), values(t), network.parameters]
     before = [expressions(each) for each in given]
     network.gradients[...] = values(symbols("junk", network.gradients.shape))
     (value,) = expressions(loss.forward(network.forward(given[0], rng), given[1])).ravel()
-    dx = network.backward(loss.backward(), need_dx=need_dx)
+    dx: Any = network.backward(loss.backward(), need_dx=need_dx)
     for name, array, kept in zip(("inputs", "targets", "parameters"), given, before, strict=True):
         if not np.array_equal(expressions(array), kept):
             raise NotUnderstood(f"a pass changes its {name} in place")

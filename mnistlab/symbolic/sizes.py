@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -30,8 +30,8 @@ from mnistlab.symbolic.zero import differs, is_positive, is_zero, with_steps
 
 __all__ = ["Sized", "prove_for_every_size", "sized"]
 
-Index = sp.Expr | int
-Read = Callable[..., Value | Truth]
+Index: TypeAlias = sp.Expr | int
+Read = Callable[..., Any]  # an entry, or of a view an index
 
 _numbers = itertools.count()
 
@@ -112,7 +112,7 @@ class Sized(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """Apply a function to the entries."""
         if method == "reduce" and ufunc is np.add:
-            return _total(*inputs, out=out[0] if out else None, **options)
+            return _total(*inputs, out=out[0] if out else None, **options)  # type: ignore[misc]  # one input
         if method == "reduce" and ufunc is np.maximum:
             return _largest(*inputs, **options)
         if method != "__call__" or options:
@@ -349,7 +349,7 @@ HANDLED: dict[Callable, Callable] = {
 class _Chance:
     """A generator whose numbers are symbols: what dropout draws."""
 
-    def random(self, shape: Sequence[Any] | None = None, dtype: Any = None) -> Sized:
+    def random(self, shape: Any = None, dtype: Any = None) -> Sized:
         return sized("chance", *map(exact, shape))
 
 
@@ -411,10 +411,10 @@ def _of_layer(layer: Layer) -> list[Entry]:
     try:
         entries = []
         if layer.inputs is not None:
-            layer.inputs, layer.outputs = Value(D), Value(K)
+            layer.inputs, layer.outputs = Value(D), Value(K)  # type: ignore[assignment]  # symbols for a while
         if isinstance(layer, Dropout):
             if layer.rate:
-                layer.rate = Value(sp.Symbol("rate", positive=True))
+                layer.rate = Value(sp.Symbol("rate", positive=True))  # type: ignore[assignment]  # as above
             entries += _of_passes(layer, None)
             return entries + _of_passes(layer, _Chance())
         return _of_passes(layer, None)
@@ -423,7 +423,7 @@ def _of_layer(layer: Layer) -> list[Entry]:
         vars(layer).update(kept)
 
 
-def _of_passes(layer: Layer, rng: Any) -> list[Entry]:
+def _of_passes(layer: Any, rng: Any) -> list[Entry]:
     width = D if layer.inputs is not None else K
     shapes = {name: tuple(map(exact, shape)) for name, shape in layer.parameter_shapes().items()}
     for name, shape in shapes.items():
@@ -491,7 +491,7 @@ def _base(name: str) -> sp.IndexedBase:
     return sp.IndexedBase(sp.Symbol(name, real=True), real=True)
 
 
-def _of_loss(loss: Loss) -> list[Entry]:
+def _of_loss(loss: Any) -> list[Entry]:
     kept = dict(vars(loss))
     try:
         for name in ("label_smoothing", "epsilon"):

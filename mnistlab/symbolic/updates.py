@@ -181,7 +181,8 @@ def _combinations() -> Iterator[Update]:
         for rule, (options, formula, holds) in rules.items():
             for penalty, (more, wrapped) in penalties.items():
                 name = ", ".join(filter(None, (rule, penalty)))
-                make = partial(owner, 0.1, **options, **more)
+                given: dict[str, Any] = options | more
+                make = partial(owner, 0.1, **given)
                 yield Update(f"{owner.__name__}({name})", make, wrapped(formula), holds)
 
 
@@ -294,7 +295,7 @@ def compare_steps(update: Update, vectors: Any) -> list[Entry]:
 
 def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what the optimizer and the formula make of one step: arrays by name."""
-    optimizer = update.make()
+    optimizer: Any = update.make()  # to be filled with symbols
     at = symbolic_numbers(optimizer)
     for name, value in vars(optimizer).items():
         if isinstance(value, sp.Expr):
@@ -314,7 +315,7 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
             state[name] = vectors.symbols(name, **({"nonnegative": True} if square else {}))
         optimizer.state = {name: vectors.given(part) for name, part in update.holds(state, at).items()}
         optimizer.steps = Value(t - 1)
-    flushes = bool(Value(t) % FLUSH_EVERY == 0)
+    flushes = bool(Value(t) % FLUSH_EVERY == 0)  # type: ignore[operator]  # set on the class in a loop
     given, mine = vectors.given(g), vectors.given(w)
     optimizer.step(mine, given, Value(progress), mask)
     if not np.array_equal(vectors.read(given), np.asarray(g)):
@@ -422,7 +423,7 @@ class Stepwise(Provable):
     scope = "every step"
 
     @cached_property
-    def proved(self) -> bool:
+    def proved(self) -> bool:  # type: ignore[override]  # nobody writes it
         """Whether each identity holds."""
         return all(is_zero(each.lhs - each.rhs) for each in self.identities)
 

@@ -99,6 +99,7 @@ class _Operators:
 
     __slots__ = ("expr",)
     __array_priority__ = 1
+    expr: sp.Expr
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if any(_is_array(each) and not isinstance(each, np.ndarray) for each in inputs):
@@ -152,6 +153,7 @@ def _binary(function: np.ufunc) -> tuple[Callable, Callable]:
     return forward, backward
 
 
+_function: np.ufunc
 for _name, _function in (
     ("add", np.add),
     ("sub", np.subtract),
@@ -373,8 +375,9 @@ FUNCTIONS: dict[np.ufunc, Callable[..., Value | Truth]] = {
     np.invert: NOT,
 }
 """All that is understood of single numbers; NumPy's function, and the same on symbols."""
-if hasattr(np, "clip") and isinstance(getattr(np._core.umath, "clip", None), np.ufunc):
-    FUNCTIONS[np._core.umath.clip] = _of_numbers(lambda a, low, high: _minimum(_maximum(a, low), high))
+if hasattr(np, "clip") and isinstance(getattr(np._core.umath, "clip", None), np.ufunc):  # type: ignore[attr-defined]
+    _clip: np.ufunc = np._core.umath.clip  # type: ignore[attr-defined]  # private: NumPy's stubs leave it out
+    FUNCTIONS[_clip] = _of_numbers(lambda a, low, high: _minimum(_maximum(a, low), high))
 
 
 def choose(truth: Any, if_true: Any, if_false: Any) -> Any:

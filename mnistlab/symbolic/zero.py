@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -318,7 +318,7 @@ def _numbers(symbol: sp.Symbol, rng: np.random.Generator, count: int) -> np.ndar
     return np.abs(numbers) if symbol.is_nonnegative else numbers
 
 
-FORMULAS = {
+FORMULAS: dict[Any, Callable[..., Any]] = {
     sp.exp: np.exp,
     sp.log: np.log,
     sp.tanh: np.tanh,
