@@ -18,9 +18,12 @@ from PIL import Image, ImageFilter
 from mnistbook.ch18_draw_your_own.ink import as_file, lit_paper, pen, sheet, tilted, written
 from mnistlab.data import to_vectors
 from mnistlab.images import ImageError, from_drawing
+from mnistlab.images.drawing import in_field
+from mnistlab.images.light import flattened, inked, pen_of, sign_of
+from mnistlab.images.opening import greys
 from mnistlab.network import Network
 
-__all__ = ["KINDS", "WAYS", "Drawing", "compare", "drawings", "from_alpha", "from_inverted"]
+__all__ = ["KINDS", "WAYS", "Drawing", "compare", "drawings", "from_all_ink", "from_alpha", "from_inverted"]
 
 Way = Callable[[Image.Image], np.ndarray]
 
@@ -117,6 +120,21 @@ def from_alpha(picture: Image.Image) -> np.ndarray:
     A picture without transparency is opaque everywhere, and nothing can be seen.
     """
     return np.asarray(picture.convert("RGBA").getchannel("A").resize((28, 28)))
+
+
+def from_all_ink(picture: Image.Image) -> np.ndarray:
+    """Return what ``from_drawing`` would if all ink were the digit's: nothing is looked for, nothing left out.
+
+    Raises
+    ------
+    ImageError
+        If nothing stands out from the paper.
+    """
+    difference = flattened(greys(picture)[0])
+    strength = sign_of(difference) * difference
+    ink = inked(strength, pen_of(strength))
+    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
+    return in_field(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
 def from_inverted(picture: Image.Image) -> np.ndarray:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from mnistbook.ch18_draw_your_own.drawings import Drawing
 from mnistbook.ch18_draw_your_own.ink import as_file, lit_paper, pen, tilted, written
+from mnistlab.images.pieces import grown
 
 __all__ = ["EVERYDAY", "NOTHING", "SEVERAL", "everyday", "nothing"]
 
@@ -72,9 +73,8 @@ def _trimmed(ink: np.ndarray, margin: int = 0) -> np.ndarray:
 
 def _free_place(ink: np.ndarray, size: int, rng: np.random.Generator) -> tuple[int, int]:
     """Return the corner of a square in which there is no ink, nor close to it."""
-    inked = Image.fromarray(np.where(ink > 0.1, np.uint8(255), np.uint8(0)))
-    near = np.asarray(inked.filter(ImageFilter.MaxFilter(2 * (size + len(ink) // 60) + 1)))
-    rows, columns = np.nonzero(near[:-size, :-size] == 0)
+    near = grown(ink > 0.1, size + len(ink) // 60)
+    rows, columns = np.nonzero(~near[:-size, :-size])
     place = int(rng.integers(len(rows)))
     return int(rows[place]), int(columns[place])
 

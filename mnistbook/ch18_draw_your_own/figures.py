@@ -11,14 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from mnistbook.ch18_draw_your_own.drawings import KINDS, WAYS, Drawing
+from mnistbook.ch18_draw_your_own.drawings import KINDS, WAYS, Drawing, from_all_ink
 from mnistbook.kit.figures import frame
 from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.data import to_vectors
+from mnistlab.images import ImageError, from_drawing
 from mnistlab.images.pixels import SIDE, as_images
 from mnistlab.network import Network
 
-__all__ = ["kinds_sheet", "measures"]
+__all__ = ["everyday_sheet", "kinds_sheet", "measures"]
 
 THUMBNAIL = 160
 BEHIND = "#8fa3b5"
@@ -63,18 +64,43 @@ def kinds_sheet(network: Network, pictures: Sequence[Drawing]) -> Figure:
         _show(left, _thumbnail(picture))
         left.set_xlabel(f"{kind}: {picture.digit}", fontsize=8)
         for at, way in zip(others, ("inverted, 28×28", "from_drawing"), strict=True):
-            image = WAYS[way](picture.open())
-            answer = int(network.predict(to_vectors(image[None]))[0])
-            _show(at, image)
-            right = answer == picture.digit
-            at.set_xlabel(
-                f"read as {answer}",
-                fontsize=8,
-                color="black" if right else COLOURS[1],
-                weight=None if right else "bold",
-            )
+            _show_read(at, network, WAYS[way](picture.open()), picture.digit)
     for column, title in enumerate(("picture", "inverted, 28×28", "from_drawing") * 2):
         axes[0, column].set_title(title, fontsize=8)
+    return figure
+
+
+def everyday_sheet(network: Network, pictures: Sequence[Drawing]) -> Figure:
+    """Draw the first picture of each kind, what is made of it if all ink counts, and what ``from_drawing`` does.
+
+    Below an image stands what the network reads in it; an image that was refused is empty.
+
+    Parameters
+    ----------
+    network
+        From 784 pixels in 0…1 to ten digits.
+    pictures
+        What :func:`mnistbook.ch18_draw_your_own.everyday.everyday` returns.
+    """
+    first: dict[str, Drawing] = {}
+    for picture in pictures:
+        first.setdefault(picture.kind, picture)
+    rows = -(-len(first) // 3)
+    figure, axes = plt.subplots(rows, 9, figsize=(7, 1.05 * rows), squeeze=False)
+    for place, (kind, picture) in enumerate(first.items()):
+        left, *others = axes[place % rows, 3 * (place // rows) : 3 * (place // rows) + 3]
+        _show(left, _thumbnail(picture))
+        left.set_title(kind, loc="left", fontsize=8)
+        left.set_xlabel(str(picture.digit), fontsize=8)
+        for at, way in zip(others, (from_all_ink, from_drawing), strict=True):
+            try:
+                image = way(picture.open())
+            except ImageError:
+                image = None
+            _show_read(at, network, image, picture.digit)
+    for at in axes.ravel():
+        if not at.images:  # the last kinds leave places over
+            at.set_axis_off()
     return figure
 
 
@@ -110,3 +136,16 @@ def _show(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     frame(axes, GREY)
     axes.set_facecolor(BEHIND)
+
+
+def _show_read(axes: Axes, network: Network, image: np.ndarray | None, digit: int) -> None:
+    """Show an image and what the network reads in it, which should be ``digit``; None is an image that was refused."""
+    answer = None if image is None else int(network.predict(to_vectors(image[None]))[0])
+    _show(axes, np.zeros((SIDE, SIDE)) if image is None else image)
+    right = answer == digit
+    axes.set_xlabel(
+        "refused" if answer is None else f"read as {answer}",
+        fontsize=8,
+        color="black" if right else COLOURS[1],
+        weight=None if right else "bold",
+    )

@@ -24,6 +24,7 @@ __all__ = [
     "WORKING_SIZE",
     "ImageError",
     "from_drawing",
+    "in_field",
 ]
 
 FIELD, BOX = 28, 20
@@ -59,6 +60,17 @@ def from_drawing(picture: Picture, *, max_pixels: int = MAX_PIXELS, name: str | 
     if WIDEST * height < width <= 2 * WIDEST * height:
         narrow = Image.fromarray(digit).resize((max(1, round(USUAL * height)), height), Image.Resampling.BOX)
         digit = np.asarray(narrow)
+    return in_field(digit)
+
+
+def in_field(digit: np.ndarray) -> np.ndarray:
+    """Return the ink of a digit, cut out, scaled into the box and centred in the field: uint8, shape (28, 28).
+
+    Parameters
+    ----------
+    digit
+        Of shape (height, width), float32 in 0…1, full somewhere.
+    """
     small = resized(digit, BOX / max(digit.shape))
     return np.rint(255 * _centred(np.clip(small / small.max(), 0, 1))).astype(np.uint8)
 
