@@ -374,10 +374,14 @@ def prove_for_every_size(part: Layer | Loss | Update) -> Proof:
 
     Raises
     ------
+    TypeError
+        If ``part`` is none of these, such as a class in place of a layer.
     NotUnderstood
         If the code uses what has no counterpart on arrays of symbolic shape. A convolution and a pooling do, since they
         cut images into pieces; they are proved at fixed sizes.
     """
+    if not isinstance(part, Layer | Loss | Update):
+        raise TypeError(f"{part!r} is no layer, no loss and no update: pass an object such as ReLU()")
     start = time.perf_counter()
     if isinstance(part, Update):
         proof = Proof(f"each step is the formula, for every number P of parameters:\n  {part.of}")

@@ -510,3 +510,8 @@ def test_dot_of_more_than_two_dimensions_is_not_matmul():
 def test_a_failed_proof_says_so():
     with pytest.raises(ProofFailed, match="NOT PROVED"):
         prove_gradients(ml.Network([Adding(2, 2)]), ml.SquaredError()).check()
+
+
+def test_a_class_in_place_of_a_layer_is_refused_in_words():
+    with pytest.raises(TypeError, match=r"pass an object such as ReLU\(\)"):
+        prove_for_every_size(ml.ReLU)
