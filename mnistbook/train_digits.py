@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def settings(epochs: int) -> dict[str, str]:
     """Return how the network is trained, in words, for the file's metadata."""
     return {
-        "made_by": "python -m mnistbook.train_digits",
+        "made_by": "make app-network",
         "seed": str(SEED),
         "epochs": str(epochs),
         "batch_size": str(BATCH_SIZE),

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -65,15 +66,20 @@ def import_keras() -> ModuleType:
     try:
         with _silent():
             keras = import_module("keras")
-            # What is left of the start-up, and of its messages, comes with the first tensor and what is compiled first.
-            keras.ops.zeros(1)
-            if keras.config.backend() == "tensorflow":
-                import_module("tensorflow").function(lambda: keras.ops.zeros(1), jit_compile=True)()
+            _start(keras)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"Keras is not installed (no module {error.name}): pip install 'mnistlab[interop]'", name=error.name
         ) from error
     return keras
+
+
+@cache
+def _start(keras: ModuleType) -> None:
+    """Bring on what is left of the start-up, and of its messages: the first tensor, and what is compiled first."""
+    keras.ops.zeros(1)
+    if keras.config.backend() == "tensorflow":
+        import_module("tensorflow").function(lambda: keras.ops.zeros(1), jit_compile=True)()
 
 
 def to_keras(network: Network) -> Any:

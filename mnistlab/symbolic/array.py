@@ -18,9 +18,11 @@ from mnistlab.symbolic.values import FUNCTIONS, NotUnderstood, Truth, Value, app
 
 __all__ = ["Selection", "Shift", "SymbolicArray", "expressions", "is_shift", "symbols", "values"]
 
+MAKING = {np.array, np.asarray, np.asanyarray, np.ascontiguousarray}
+"""Functions of NumPy that make an array of what they are given."""
+
 ARRANGING = {
-    *(np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.copy, np.shape, np.ndim, np.size),
-    *(np.zeros_like, np.ones_like, np.full_like, np.empty_like),
+    *(np.copy, np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.full_like, np.empty_like),
     *(np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze, np.broadcast_to),
     *(np.atleast_1d, np.atleast_2d, np.concatenate, np.stack, np.vstack, np.hstack, np.split, np.array_split),
     *(np.repeat, np.tile, np.flip, np.roll, np.take, np.diagonal, np.diag, np.pad),
@@ -112,6 +114,8 @@ class SymbolicArray(np.ndarray):
                 raise ValueError(f"out has shape {out.shape}, the result {np.shape(result)}")
             _plain(out)[...] = result
             return out
+        if function in MAKING:  # they come here by ``like`` alone, and NumPy 2.1 cannot hand them on
+            return function(*arguments, **options)
         if function in ARRANGING or function in REDUCING:
             return super().__array_function__(function, types, arguments, options)
         name = f"{function.__module__}.{function.__name__}"

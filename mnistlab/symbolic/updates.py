@@ -303,10 +303,10 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
     progress, elsewhere = sp.symbols("progress rate_elsewhere", positive=True)
     optimizer.learning_rate = lambda asked: Value(at.eta if exact(asked) == progress else elsewhere)
     w, g = vectors.symbols("w"), vectors.symbols("g")
-    mask = None
+    mask: tuple[Any, ...] = ()
     if not optimizer.decay_biases:  # any numbers, of which 1 and 0 are two
         at.decayed = vectors.symbols("d")
-        mask = vectors.given(at.decayed)
+        mask = (vectors.given(at.decayed),)
     t = sp.Integer(1) if first else sp.Symbol("t", integer=True, positive=True)
     state: State = {}
     if not first:
@@ -317,7 +317,7 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
         optimizer.steps = Value(t - 1)
     flushes = bool(Value(t) % FLUSH_EVERY == 0)  # type: ignore[operator]  # set on the class in a loop
     given, mine = vectors.given(g), vectors.given(w)
-    optimizer.step(mine, given, Value(progress), mask)
+    optimizer.step(mine, given, Value(progress), *mask)
     if not np.array_equal(vectors.read(given), np.asarray(g)):
         raise NotUnderstood("a step changes the gradients of its caller")
     vectors.overwrite(given)

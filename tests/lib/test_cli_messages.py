@@ -67,8 +67,9 @@ def test_a_model_that_is_none_is_named_once(command, tmp_path):
 
 
 def test_the_table_of_a_sweep_is_tried_before_its_runs(tmp_path, monkeypatch):
-    sweep = pytest.importorskip("mnistlab.sweeps.sweep")
-    monkeypatch.setattr(sweep, "sweep", lambda *_, **__: pytest.fail("the work has begun"))
+    from mnistlab.sweeps import runner as engine
+
+    monkeypatch.setattr(engine, "sweep", lambda *_, **__: pytest.fail("the work has begun"))
     file = tmp_path / "sweep.yaml"
     file.write_text("base: {epochs: 1}\ngrid: {seed: [0]}\n")
     done = runner.invoke(app, ["sweep", str(file), "--output", str(tmp_path)])

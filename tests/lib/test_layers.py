@@ -71,7 +71,7 @@ def test_relu_takes_the_subgradient_zero_at_zero():
     np.testing.assert_array_equal(layer.backward(np.ones((1, 4))), [[0, 0, 0, 1]])
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ACTIVATIONS)
 def test_extreme_inputs_neither_warn_nor_overflow(kind: type[ml.Layer], dtype: type):
@@ -169,7 +169,7 @@ def test_biases_start_at_zero_and_the_initializer_is_used():
     np.testing.assert_array_equal(layer.b, 0)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sigmoid_is_exact_to_a_few_units_in_the_last_place(dtype: type):
     """On both sides, down to where the type has its smallest numbers: against 100 digits."""
