@@ -56,6 +56,10 @@ a + b
 Look.
 ```
 
+```{admonition} What it says
+**All** of it.
+```
+
 ```{math}
 a &= b \\
 c &= d
@@ -219,6 +223,7 @@ def test_it_opens_with_its_page_and_the_version(made):
         f"[[Kingma and Ba 2015]({HOME}/book/bibliography.html#",
         "`x | y`",
         "## 1.1. What holds",
+        "> **What it says**\n>\n> **All** of it.\n",
         "> **Theorem 1.1** (The sum, $a + b$)\n>\n> It commutes:\n>\n> $$ a + b = b + a \\tag{1.1} $$\n",
         "\n> - first\n> - second, $|x|$\n\n",
         "> *Proof.* Look.",

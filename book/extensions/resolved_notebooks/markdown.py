@@ -83,6 +83,9 @@ class Markdown:
         if is_solution_node(node):
             title, *content = node.children
             return folded(self.plain(title), self.blocks(content, one_line=True))
+        if isinstance(node, nodes.admonition):
+            title, *content = node.children
+            return [quoted([f"**{self.inlines(title).strip()}**", *self.blocks(content, one_line=True)])]
         raise NotImplementedError(f"no Markdown for {node.pformat()[:300]}: teach markdown.py")
 
     def heading(self, title: nodes.title, level: int) -> str:
