@@ -26,12 +26,13 @@ def npy() -> bytes:
     ("content", "said"),
     [
         (b"\n<!DOCTYPE html><html><body>Please log in</body></html>", "page of HTML"),
-        (gzip.compress(b"mnist"), "gzip"),
+        (gzip.compress(b"mnist", mtime=0), "gzip"),
         (b"label,1x1,1x2\n5,0,0\n", "text, such as CSV"),
         (npy(), r"single array \(\.npy\)"),
         (b"", "empty"),
         (b"PK\x03\x04 no more", r"no whole \.npz file"),
     ],
+    ids=["html", "gzip", "csv", "npy", "empty", "cut zip"],
 )
 def test_a_file_of_another_kind_is_called_what_it_is(content, said, tmp_path, monkeypatch):
     path = tmp_path / "mnist.npz"
