@@ -14,7 +14,8 @@ from mnistlab.data import minibatches, one_hot, split, to_vectors
 from mnistlab.devices import DeviceError
 from mnistlab.gradcheck import check_direction, check_gradients, numerical_gradient
 from mnistlab.initializers import Glorot, He, LeCun, Normal, Uniform
-from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.layer import Layer
+from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
 from mnistlab.mnist import MNIST, DataError, load_mnist
 from mnistlab.network import Network

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mnistlab.initializers import He, Initializer
-from mnistlab.layers import Layer
+from mnistlab.layer import Layer
 
 __all__ = ["Conv2D", "MaxPool2D"]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnistlab.layers import Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.layer import Layer
+from mnistlab.layers import ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.network import Network
 
 __all__ = ["CrossEntropy", "Loss", "SoftmaxCrossEntropy", "SquaredError"]

@@ -12,7 +12,8 @@ import numpy as np
 
 from mnistlab.checks import check_inputs, check_positive
 from mnistlab.devices import array_module, to_host
-from mnistlab.layers import Layer, Sigmoid, Softmax, forward_only, write
+from mnistlab.layer import Layer, forward_only, write
+from mnistlab.layers import Sigmoid, Softmax
 
 __all__ = ["Network"]
 

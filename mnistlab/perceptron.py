@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from mnistlab.initializers import Initializer, LeCun
-from mnistlab.layers import Dense, Dropout, Layer, ReLU
+from mnistlab.layer import Layer
+from mnistlab.layers import Dense, Dropout, ReLU
 
 __all__ = ["multilayer_perceptron"]
 

@@ -19,7 +19,8 @@ from mnistlab.atomic import check_writable
 from mnistlab.checkpoint import Checkpoint
 from mnistlab.checks import check_inputs, check_positive, check_seed, check_targets, check_type
 from mnistlab.data import minibatches, prefetch, split
-from mnistlab.layers import Softmax, forward_only
+from mnistlab.layer import forward_only
+from mnistlab.layers import Softmax
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, Weighted
 from mnistlab.network import Network
 from mnistlab.optimizers import SGD, Optimizer

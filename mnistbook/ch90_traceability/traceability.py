@@ -21,7 +21,8 @@ import numpy as np
 import mnistlab
 from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.gradcheck import check_gradients, numerical_gradient, relative_error
-from mnistlab.layers import Dense, Layer, Softmax
+from mnistlab.layer import Layer
+from mnistlab.layers import Dense, Softmax
 from mnistlab.losses import Loss, SoftmaxCrossEntropy
 from mnistlab.network import Network
 from mnistlab.optimizers import Optimizer

@@ -19,7 +19,8 @@ from mnistlab.devices import to_host
 from mnistlab.images import from_drawing
 from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, USUAL, WIDEST, WORKING_SIZE
 from mnistlab.images.finding import RULES
-from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh, make_layer
+from mnistlab.layer import make_layer
+from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.network import Network
 
 if TYPE_CHECKING:

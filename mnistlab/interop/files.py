@@ -15,7 +15,8 @@ import safetensors.numpy
 
 from mnistlab.atomic import write_atomically
 from mnistlab.devices import to_host
-from mnistlab.layers import LAYERS, Dense, Layer, make_layer
+from mnistlab.layer import LAYERS, Layer, make_layer
+from mnistlab.layers import Dense
 from mnistlab.network import Network
 
 __all__ = ["FileFormatError", "load_network", "load_weights_json", "read_metadata", "save_network", "save_weights_json"]

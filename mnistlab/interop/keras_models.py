@@ -24,7 +24,8 @@ from mnistlab.atomic import write_atomically
 from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.devices import to_host
 from mnistlab.interop.files import FileFormatError
-from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.layer import Layer
+from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.network import Network
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from mnistlab import initializers
 from mnistlab.data import to_vectors
 from mnistlab.images import Augmentation, deskew
 from mnistlab.initializers import Initializer
-from mnistlab.layers import Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.layer import Layer
+from mnistlab.layers import ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
 from mnistlab.mnist import MNIST, load_mnist
 from mnistlab.network import Network

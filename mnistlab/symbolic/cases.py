@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnistlab.convolution import Conv2D, MaxPool2D
-from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.layer import Layer
+from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
 from mnistlab.network import Network
 from mnistlab.symbolic.prove import Proof, prove_gradients

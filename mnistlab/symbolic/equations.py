@@ -14,7 +14,8 @@ import numpy as np
 import sympy as sp
 
 from mnistlab.convolution import Conv2D, MaxPool2D
-from mnistlab.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
+from mnistlab.layer import Layer
+from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
 from mnistlab.symbolic import lemmas
 from mnistlab.symbolic.array import is_shift

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from mnistlab.layers import Layer, Softmax
+from mnistlab.layer import Layer
+from mnistlab.layers import Softmax
 from mnistlab.losses import Loss, SoftmaxCrossEntropy
 from mnistlab.network import Network
 from mnistlab.symbolic import equations

@@ -18,7 +18,8 @@ import sympy as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from mnistlab.convolution import Conv2D, MaxPool2D
-from mnistlab.layers import Dropout, Layer
+from mnistlab.layer import Layer
+from mnistlab.layers import Dropout
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy
 from mnistlab.symbolic import equations
 from mnistlab.symbolic.array import SymbolicArray

@@ -79,9 +79,9 @@ def test_it_comes_back_from_a_file(tmp_path, rng: np.random.Generator):
 def test_a_file_of_a_layer_that_is_not_defined_says_what_to_do(tmp_path, monkeypatch):
     path = tmp_path / "own.safetensors"
     ml.save_network(network(), path)
-    from mnistlab import layers
+    from mnistlab import layer
 
-    monkeypatch.delitem(layers.LAYERS, "LeakyReLU")
+    monkeypatch.delitem(layer.LAYERS, "LeakyReLU")
     with pytest.raises(ml.FileFormatError, match=r"'LeakyReLU', which .* if it is your own, import its module"):
         ml.load_network(path)
 

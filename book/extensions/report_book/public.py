@@ -39,6 +39,7 @@ ORDER = (
     "mnistlab.data",
     "mnistlab.network",
     "mnistlab.perceptron",
+    "mnistlab.layer",
     "mnistlab.layers",
     "mnistlab.convolution",
     "mnistlab.losses",
