@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 
@@ -34,6 +35,23 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
     x = (centres[y] + 0.3 * rng.standard_normal((300, 4))).astype(np.float32)
     x.flags.writeable = y.flags.writeable = False
     return x, y
+
+
+@pytest.fixture
+def digits(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    """Twelve images that are "MNIST" for this test; no source has them unless the test sets one up."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x_train": rng.integers(256, size=(8, 28, 28), dtype=np.uint8),
+        "y_train": rng.integers(10, size=8, dtype=np.uint8),
+        "x_test": rng.integers(256, size=(4, 28, 28), dtype=np.uint8),
+        "y_test": rng.integers(10, size=4, dtype=np.uint8),
+    }
+    known = {name: (array.shape, hashlib.sha256(array).hexdigest()) for name, array in arrays.items()}
+    monkeypatch.setattr("mnistlab.mnist._ARRAYS", known)
+    monkeypatch.setattr("mnistlab.mnist._CANONICAL", "http://127.0.0.1:9/mnist.npz")
+    monkeypatch.delenv("MNISTLAB_DATA", raising=False)
+    return arrays
 
 
 @pytest.fixture(scope="module")

