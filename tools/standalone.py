@@ -60,10 +60,12 @@ def main(arguments: list[str]) -> int:
             else:
                 python = make_environment(Path(folder, "environment"), find(options.python))
             if options.freeze:
-                install_beside(versions_in(options.freeze), options.freeze, wheel, paths, python)
-            else:
-                install(wheel, extras(paths, python), python, oldest=options.oldest)
-                pip(python, "install", *RUNNER_NEEDS)  # a reader's notebook program brings them
+                before = install_beside(versions_in(options.freeze), options.freeze, wheel, paths, python)
+                status = run_notebooks(python, paths)
+                refuse(changes(before, installed(python)), "the notebooks change")  # with what their cells install
+                return status
+            install(wheel, extras(paths, python), python, oldest=options.oldest)
+            pip(python, "install", *RUNNER_NEEDS)  # a reader's notebook program brings them
             return run_notebooks(python, paths)
     except StandaloneError as error:
         say(str(error))
@@ -125,10 +127,11 @@ def install(wheel: Path, names: set[str], python: Path, *, oldest: bool = False)
     call(command, "the wheel could not be installed")
 
 
-def install_beside(frozen: dict[str, str], freeze: Path, wheel: Path, paths: Sequence[Path], python: Path) -> None:
+def install_beside(frozen: dict[str, str], freeze: Path, wheel: Path, paths: Sequence[Path], python: Path) -> dict:
     """Install what a list of versions has of what the package touches, and then the package as a first cell does.
 
-    What the package needs and the list lacks is installed by the first cell, not before.
+    What the package needs and the list lacks is installed by the first cell, not before. Return the versions that must
+    not change: those of the list, and those installed from it.
 
     Raises
     ------
@@ -136,7 +139,7 @@ def install_beside(frozen: dict[str, str], freeze: Path, wheel: Path, paths: Seq
         If the package asks for another version than the list has, or changes one, or takes long.
     """
     say(f"installing what {freeze.name} has of it")
-    asked = [*RUNNER_NEEDS, *([FRAMEWORK] if FRAMEWORK in frozen else []), f"{wheel}[notebooks]"]
+    asked = [*RUNNER_NEEDS, *sorted({FRAMEWORK, *installed_by_cells(paths)} & frozen.keys()), f"{wheel}[notebooks]"]
     pip(python, "install", "--constraint", str(freeze.resolve()), *asked)
     if foreign := installed(python).keys() - frozen.keys() - {"pip"} - {canonical(name) for name in RUNNER_NEEDS}:
         pip(python, "uninstall", "--yes", *sorted(foreign))
@@ -145,10 +148,23 @@ def install_beside(frozen: dict[str, str], freeze: Path, wheel: Path, paths: Seq
     seconds = time.monotonic() - started
     changed = changes(frozen | before, installed(python))
     say(f"        {seconds:.0f} s, {len(changed)} versions changed")
-    if changed:
-        raise StandaloneError("the first cell changes what was there:\n" + "\n".join(changed))
+    refuse(changed, "the first cell changes")
     if seconds > QUICK:
         say(f"        that is long: a reader should wait {QUICK} s at most")
+    return frozen | before
+
+
+def installed_by_cells(paths: Sequence[Path]) -> set[str]:
+    """Return the packages that cells of notebooks install by their names, where they are missing."""
+    lines = (line for path in paths for line in path.read_text(encoding="utf-8").splitlines())
+    asked = (re.search(r"%pip install --quiet ([\w .-]+?)(?:\\n)?\",?$", line) for line in lines)
+    return {canonical(name) for match in asked if match for name in match[1].split()}
+
+
+def refuse(changed: Sequence[str], what: str) -> None:
+    """Raise StandaloneError if versions have changed."""
+    if changed:
+        raise StandaloneError(f"{what} what was there:\n" + "\n".join(changed))
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:

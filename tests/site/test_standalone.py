@@ -1,5 +1,6 @@
 """Notebooks run with nothing but the package: all that they read travels in the wheel, and a tool tries it."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -98,6 +99,25 @@ def test_every_notebook_asks_for_extras_that_there_are(monkeypatch):
     paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
     assert standalone.extras(paths, HERE_PYTHON) <= set(standalone.project()["optional-dependencies"])
     assert all("notebooks" in standalone.extras([path], HERE_PYTHON) for path in paths)
+
+
+def test_the_packages_that_cells_install_are_those_of_the_application():
+    """What the library's server needs and a reader's notebook may lack; FastAPI Offline and Pillow bring the others."""
+    app = standalone.project()["optional-dependencies"]["app"]
+    needed = {standalone.canonical(re.split("[>=]", each)[0]) for each in app} - {"fastapi", "starlette", "pillow"}
+    assert standalone.installed_by_cells(sorted((ROOT / "notebooks").glob("*.ipynb"))) == needed
+
+
+def test_only_packages_by_name_are_what_cells_install(tmp_path):
+    path = write(tmp_path / "1.ipynb", request("nbformat", "interop"), "if x:\n    %pip install --quiet One two_2", "1")
+    assert standalone.installed_by_cells([path]) == {"one", "two-2"}
+
+
+def test_a_version_that_changed_is_named():
+    changed = standalone.changes({"numpy": "2.1.3", "scipy": "1.16"}, {"numpy": "2.2", "scipy": "1.16", "new": "1"})
+    with pytest.raises(standalone.StandaloneError, match=r"a cell changes what was there:\nnumpy: 2\.1\.3, then 2\.2$"):
+        standalone.refuse(changed, "a cell changes")
+    standalone.refuse([], "nothing changes")
 
 
 def test_a_notebook_that_asks_for_nothing_is_an_error(tmp_path):
