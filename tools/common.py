@@ -32,13 +32,18 @@ def environment() -> dict[str, str]:
     return variables
 
 
-def run(*command: str | Path, cwd: Path = ROOT, threads: int | None = None) -> int:
-    """Run a program in the environment above and return its exit status.
+def blas_threads(count: int) -> dict[str, str]:
+    """Return the variables that tell linear algebra how many threads to use.
 
-    ``threads`` is how many threads linear algebra may use. Processes that run side by side must share the cores: where
-    each takes all of them, their threads wait for each other, and a training takes ten times as long.
+    Processes that run side by side must share the cores: where each takes all of them, their threads wait for each
+    other, and a training takes ten times as long.
     """
-    limits = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    return {"OMP_NUM_THREADS": str(count), "OPENBLAS_NUM_THREADS": str(count)}
+
+
+def run(*command: str | Path, cwd: Path = ROOT, threads: int | None = None) -> int:
+    """Run a program in the environment above, with so many ``threads`` for linear algebra; return its exit status."""
+    limits = {} if threads is None else blas_threads(threads)
     return subprocess.run([*map(str, command)], cwd=cwd, env=environment() | limits, check=False).returncode
 
 

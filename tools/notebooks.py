@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 
 import nbformat
-from common import ROOT, environment, say
+from common import ROOT, blas_threads, environment, say
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
@@ -116,7 +116,7 @@ def run(notebook: NotebookNode, name: str) -> None:
             record_timing=False,
             resources={"metadata": {"path": folder}},
             timeout=SECONDS_PER_CELL,
-        ).execute(env=environment())
+        ).execute(env=environment() | blas_threads(1))
     say(f"        {time.monotonic() - started:.0f} s")
 
 

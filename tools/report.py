@@ -15,7 +15,7 @@ from pathlib import Path
 import debian
 import repository
 import yaml
-from common import BUILD, ROOT, environment, say
+from common import BUILD, ROOT, blas_threads, environment, say
 from latex import for_print
 from report_checks import check_html, check_latex
 
@@ -163,7 +163,7 @@ def run_jupyter_book(builder: str, variables: dict[str, str] | None = None, *opt
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env=environment() | (variables or {}),
+        env=environment() | blas_threads(1) | (variables or {}),  # so that a busy machine takes no ten times as long
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
