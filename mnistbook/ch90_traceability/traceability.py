@@ -17,8 +17,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
+import pandas as pd
 
 import mnistlab
+from mnistbook.kit.tables import Table
 from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.gradcheck import check_gradients, numerical_gradient, relative_error
 from mnistlab.layer import Layer
@@ -444,13 +446,21 @@ class Traceability:
             for row in self.rows
         )
 
+    def _repr_html_(self) -> str:
+        """Return a plain table, for whoever runs the notebook again elsewhere; equations go by their labels."""
+        plain = [re.sub(r"\[(.+?)\]\(\S+\)|\{\S+\}`(.+?)`", r"\1\2", "\t".join(_cells(row))) for row in self.rows]
+        frame = pd.DataFrame([line.split("\t") for line in plain], columns=HEAD)
+        return Table(frame.assign(Error=[f"{row.error:.0e}" for row in self.rows]))._repr_html_()
+
     def _repr_markdown_(self) -> str:
         """Return a table in MyST: Sphinx resolves the equations, and LaTeX breaks the lines of the cells."""
-        head = ("Rule and its line", "Equation", "Lemma", "Code proved on", "Error")
         lines = ["```{list-table}", ":header-rows: 1", ":widths: 26 15 23 23 13", ""]
-        for cells in (head, *map(_cells, self.rows)):
+        for cells in (HEAD, *map(_cells, self.rows)):
             lines += [f"{'  ' if place else '* '}- {cell}" for place, cell in enumerate(cells)]
         return "\n".join([*lines, "```"])
+
+
+HEAD = ("Rule and its line", "Equation", "Lemma", "Code proved on", "Error")
 
 
 def _cells(row: Row) -> tuple[str, ...]:

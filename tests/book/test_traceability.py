@@ -93,6 +93,12 @@ def test_the_table_in_the_page_links_and_counts(table):
     assert repr(table).count("\n") == len(table) - 1
 
 
+def test_a_table_made_elsewhere_needs_no_sphinx(table):
+    plain = table._repr_html_()
+    assert "eq-dense-backward" in plain and "thm-composition" in plain
+    assert "{eq}" not in plain and "](" not in plain and "$" not in plain and "`" not in plain
+
+
 class Scaled(ml.Layer):
     """Twice its input."""
 

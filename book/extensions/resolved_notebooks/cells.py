@@ -91,6 +91,7 @@ def fill(notebook: NotebookNode, page: Page, opening: str) -> NotebookNode:
         if index in page.tables:
             (output,) = cell.outputs
             output.data["text/markdown"] = page.tables[index]
+            output.data.pop("text/html", None)  # which a viewer would show in its place
         fold(cell)
         cells.append(cell)
         if index in page.captions:
