@@ -161,6 +161,11 @@ def source():
         nbformat.v4.new_code_cell(
             "table()", outputs=[output("display_data", data={"text/markdown": table, "text/plain": "table"})]
         ),
+        nbformat.v4.new_code_cell(
+            "solve()",
+            metadata={"tags": ["hide-cell"]},
+            outputs=[output("stream", name="stdout", text="right\n")],
+        ),
         nbformat.v4.new_markdown_cell("(only-a-label)="),
         nbformat.v4.new_markdown_cell("The end."),
     ]
@@ -247,7 +252,7 @@ def test_cells_outputs_and_tags_stand_as_they_stood(made):
     assert [cell.source for cell in after[1:]] == [cell.source for cell in before[1:]]
     assert [cell.metadata.get("tags") for cell in after] == [cell.metadata.get("tags") for cell in before]
     kinds = [[output.output_type for output in cell.outputs] for cell in after]
-    assert kinds == [[], [], ["stream", "display_data"], ["display_data"]]
+    assert kinds == [[], [], ["stream", "display_data"], ["display_data"], ["stream"]]
     order = [cell.source[:10] for cell in made[0].cells]
     assert order.index("## 1.1. Wh") < order.index("draw()") < order.index("**Figure 1") < order.index("table()")
     assert made[0].cells[-1].source == "The end."
@@ -259,6 +264,14 @@ def test_a_picture_says_what_it_shows_and_fits_a_telephone(made):
     assert 'aria-label="A line, &quot;straight&quot;"' in output.data["image/svg+xml"]
     assert "max-width: 100%" in output.data["image/svg+xml"]
     assert output.metadata["image/svg+xml"]["alt"] == 'A line, "straight"'
+
+
+def test_what_the_page_hides_is_folded_but_not_what_installs_the_package(made):
+    install, glued, drawn, table, solution = (cell.metadata for cell in code_cells(made[0]))
+    assert "jupyter" not in install and "jupyter" not in table
+    assert glued.jupyter == drawn.jupyter == {"source_hidden": True}
+    assert solution.jupyter == {"source_hidden": True, "outputs_hidden": True}
+    assert solution.collapsed and solution.cellView == "form"
 
 
 def test_a_fork_installs_itself(made):

@@ -20,7 +20,7 @@ LEFT_OUT = re.compile(r"application/(pdf|papermill\.record/.*)")
 """Forms of an output that no viewer shows: for print, and numbers that the text holds already."""
 
 FOLDED = {"hide-input", "remove-cell"}
-"""Tags of cells whose code the page does not show at first; the one that installs the package stays in sight."""
+"""Tags of cells whose code the page does not show at first."""
 
 
 class Page:
@@ -121,10 +121,15 @@ def shown(output: NotebookNode, alt: str) -> NotebookNode:
 
 
 def fold(cell: NotebookNode) -> None:
-    """Let Colab and Jupyter fold away the code that the page does not show at first either."""
-    if FOLDED & set(cell.metadata.get("tags", ())):
+    """Let Colab and Jupyter fold away what the page does not show at first either, but for what installs a package."""
+    tags = set(cell.metadata.get("tags", ()))
+    whole = "hide-cell" in tags and "%pip" not in cell.source
+    if whole or FOLDED & tags:
         cell.metadata["cellView"] = "form"
         cell.metadata["jupyter"] = {"source_hidden": True}
+    if whole:
+        cell.metadata["collapsed"] = True
+        cell.metadata["jupyter"]["outputs_hidden"] = True
 
 
 def lead_to(notebook: NotebookNode, upstream: str, address: str) -> None:

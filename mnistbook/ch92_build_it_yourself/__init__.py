@@ -1,0 +1,1 @@
+"""Appendix: a network written by the reader, checked step by step."""

@@ -1,0 +1,47 @@
+"""How a reader's answer to an exercise compares with the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+__all__ = ["check"]
+
+
+def check(yours: object, ours: object, *, tolerance: float = 1e-4) -> None:
+    """Print whether an answer is right, else how far off it is, without giving the right one away.
+
+    Parameters
+    ----------
+    yours
+        The reader's answer; three dots where there is none yet.
+    ours
+        The right one: a number, an array or a tuple of numbers, a text, or a dictionary of answers to several questions.
+    tolerance
+        How far off a number may be, as a part of the largest number of the right answer.
+    """
+    print(verdict(yours, ours, tolerance))
+
+
+def verdict(yours: object, ours: object, tolerance: float = 1e-4) -> str:
+    """Return what :func:`check` prints; it begins with ``right`` for a right answer only."""
+    if yours is ...:
+        return "no answer yet: write yours in place of the three dots"
+    if isinstance(ours, Mapping):
+        if not isinstance(yours, Mapping) or set(yours) != set(ours):
+            return f"one answer is wanted for each of: {', '.join(map(str, ours))}"
+        right = sum(verdict(yours[key], ours[key], tolerance) == "right" for key in ours)
+        return "right" if right == len(ours) else f"not yet: {right} of {len(ours)} are right"
+    if isinstance(ours, str):
+        return "right" if yours == ours else "not yet"
+    try:
+        got, wanted = np.asarray(yours, dtype=float), np.asarray(ours, dtype=float)
+    except (TypeError, ValueError):
+        return f"numbers are wanted here, not {yours!r}"
+    if got.shape != wanted.shape:
+        return f"not yet: the answer has the shape {wanted.shape}, yours has {got.shape}"
+    gap = np.abs(got - wanted).max(initial=0)
+    if gap <= tolerance * np.abs(wanted).max(initial=0):
+        return "right"
+    return f"not yet: off by {gap:.3g}" + (" at most" if wanted.size > 1 else "")
