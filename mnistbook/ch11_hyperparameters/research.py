@@ -53,7 +53,11 @@ def train_trial(trial: Trial) -> pd.DataFrame:
     """Train, and return one row an epoch: the task of a sweep."""
     recipe = TRIALS[trial.name]
     frame = recipe.train(trial.seed, recipe.learning_rate, recipe.epochs)
-    return frame.assign(trial=trial.name, rate=recipe.learning_rate, seed=trial.seed)
+    for place, (name, value) in enumerate(
+        {"trial": trial.name, "rate": recipe.learning_rate, "seed": trial.seed}.items()
+    ):
+        frame.insert(place, name, value)
+    return frame
 
 
 def trials() -> list[Trial]:
