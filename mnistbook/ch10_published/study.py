@@ -19,11 +19,14 @@ LONGER = (ProjectRun("2", epochs=45), ProjectRun("4", epochs=40))
 """Project 2's program goes on from its saved weights whenever it is started again; project 4 claims most."""
 
 
+SEEDS = range(5)
+"""Those of each network. Not all are stored: one training of project 1 or 2 takes many minutes."""
+
+
 def runs() -> list[ProjectRun]:
-    """Return the configurations: several seeds, but one of the two trainings that take longest."""
-    full_batch = [ProjectRun("1", learning_rate=rate) for rate in RATES]
-    seeds = {"2": 3, "3a": 1, "3b": 3, "4": 5, "5": 3}
-    return [*full_batch, *(ProjectRun(name, seed) for name, count in seeds.items() for seed in range(count)), *LONGER]
+    """Return the configurations, the first seeds first."""
+    full_batch = [ProjectRun("1", seed, learning_rate=rate) for seed in SEEDS for rate in RATES]
+    return [*full_batch, *(ProjectRun(name, seed) for seed in SEEDS for name in ("2", "3a", "3b", "4", "5")), *LONGER]
 
 
 FROM_SEED = "published_from_seed"
@@ -37,7 +40,10 @@ HUNDRED = 101
 
 
 def runs_from_seed() -> list[ProjectRun]:
-    """Return project 1 with its author's weights, short and whole, and one run that only rounds differently."""
+    """Return project 1 with its author's weights, short and whole, and one run that only rounds differently.
+
+    Where the whole one is stored the short one is not, whose losses are its first.
+    """
     short = [ProjectRun("1s", AUTHORS_SEED, learning_rate=rate, epochs=HUNDRED) for rate in RATES]
     whole = [ProjectRun("1s", AUTHORS_SEED, learning_rate=rate) for rate in RATES]
     return [*short, ProjectRun("1s", 0, learning_rate=max(RATES), epochs=HUNDRED), *whole]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mnistbook.ch11_hyperparameters import research
 from mnistbook.results import last_rows, write
 from mnistlab.sweeps.distributions import log_integers, log_uniform
 from mnistlab.sweeps.run import Run
@@ -22,7 +23,9 @@ from mnistlab.sweeps.runner import grid, random_search, sweep, with_seeds
 __all__ = ["FINAL_SEEDS", "best", "chosen", "final_runs", "first_round", "run", "second_round", "select"]
 
 NAME = "hyperparameters"
-DESCRIPTION = "learning rate, batch size, momentum, width, depth, activation (about 10 minutes on one core)"
+DESCRIPTION = "learning rate, batch size, momentum, width, depth; project 3's trials (about an hour on one core)"
+STORED = (NAME, research.NAME)
+"""Names of the files with the rows of its runs."""
 
 SHORT = Run(hidden=(100,), train_size=20_000, epochs=3)
 RATES = tuple(0.0025 * 2**k for k in range(10))
@@ -127,8 +130,9 @@ def final_runs(frame: pd.DataFrame) -> list[Run]:
 
 
 def run(folder: Path, workers: int | None = None) -> None:
-    """Do both rounds and the final trainings; store ``hyperparameters.csv`` and ``hyperparameters_curves.csv``."""
+    """Do both rounds and the final trainings; store ``hyperparameters.csv`` and its curves; then project 3's trials."""
     runs = [one for part in first_round().values() for one in part]
     for following in (second_round, final_runs):
         runs = runs + following(sweep(runs, folder, workers=workers))
     write(NAME, sweep(runs, folder, workers=workers))
+    research.run(folder / research.NAME, workers)

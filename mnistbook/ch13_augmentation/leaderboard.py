@@ -44,6 +44,7 @@ PUBLISHED = (
     Entry("LeNet-5", 0.95, "convolution", "LeCun 1998", "MNIST table"),
     Entry("LeNet-5, distortions", 0.8, "convolution", "LeCun 1998", "MNIST table"),
     Entry("784-800-10, elastic distortions", 0.7, "dense", "Simard 2003", "MNIST table"),
+    Entry("CNN, deskewed, its epoch chosen by these images", 0.60, "convolution", "project 3", "project"),
     Entry("committee of 25 784-800-10, elastic, deslanted", 0.39, "dense", "Meier 2011", "MNIST table"),
     Entry("six layers, elastic and affine", 0.35, "dense", "Cireşan 2010", "abstract"),
 )

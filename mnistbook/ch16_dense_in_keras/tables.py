@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from mnistbook.kit.answers import right_rows
-from mnistbook.kit.comparisons import compare_answers
+from mnistbook.kit.comparisons import judge
 from mnistbook.projects.published import KERAS_ACCURACY, TEST_LOSS
 from mnistbook.projects.registry import DENSE, LIBRARIES
-from mnistbook.projects.verdicts import one_more_run, verdict
+from mnistbook.projects.verdicts import interval_text, one_more_run, strict_interval, verdict
 
 __all__ = ["accuracies_and_losses", "comparison", "paired_answers"]
 
@@ -57,8 +56,7 @@ def comparison(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 def accuracies_and_losses(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each published number and library: does it come out?
 
-    A number comes out if it lies where one more run would fall with probability 95 %, given ours. Of a single run an
-    accuracy is read as :func:`~mnistbook.projects.verdicts.difference_interval` says, and a loss not at all.
+    By the rule of :mod:`mnistbook.projects.verdicts`; "within" is the interval that decides.
 
     Parameters
     ----------
@@ -77,7 +75,7 @@ def accuracies_and_losses(runs: pd.DataFrame) -> pd.DataFrame:
                 if project not in table or not len(values) or (len(values) == 1 and quantity == "loss"):
                     continue
                 number = table[project]
-                low, high = one_more_run(values)
+                low, high = strict_interval(values) if scale == 100 else one_more_run(values, most=np.inf)
                 digits = -round(np.log10(number.unit))
                 rows.append(
                     {
@@ -86,9 +84,9 @@ def accuracies_and_losses(runs: pd.DataFrame) -> pd.DataFrame:
                         "published": f"{number.value:.{digits}f}",
                         "library": library,
                         "ours": f"{values.mean():.{digits}f}",
-                        "from": f"{low:.{digits}f}",
-                        "to": f"{high:.{digits}f}",
-                        "comes out": verdict(number, low, high),
+                        "runs": len(values),
+                        "within": interval_text(low, high, digits),
+                        "comes out": verdict(number, values),
                     }
                 )
     return pd.DataFrame(rows)
@@ -111,7 +109,7 @@ def paired_answers(answers: pd.DataFrame, images: int = 10_000) -> pd.DataFrame:
         at least as uneven if these networks were equally good, as
         :func:`~mnistbook.kit.comparisons.compare_answers` counts them; ``points``, the mean accuracy of mnistlab less
         that of Keras in percentage points, and ``low`` and ``high``, Welch's interval for the difference of two means
-        that are taken over seeds (NaN for one seed).
+        that are taken over seeds (NaN for one seed); and what the report's one rule makes of both.
     """
     rows = []
     for project in DENSE:
@@ -123,21 +121,18 @@ def paired_answers(answers: pd.DataFrame, images: int = 10_000) -> pd.DataFrame:
         if not seeds:
             continue
         first, second = (right_rows(side.loc[seeds, "wrong"], images) for side in (ours, theirs))
-        result = compare_answers(first, second)
-        accuracies = [100 * side.mean(axis=1) for side in (first, second)]
-        low = high = np.nan
-        if len(seeds) > 1:
-            low, high = stats.ttest_ind(*accuracies, equal_var=False).confidence_interval()
+        result = judge(second, first, same_starts=False)
         rows.append(
             {
                 "project": project,
-                "seeds": len(seeds),
-                "mnistlab more right": result.first_more,
-                "Keras more right": result.second_more,
-                "p": result.p_value,
-                "points": accuracies[0].mean() - accuracies[1].mean(),
-                "low": low,
-                "high": high,
+                "seeds": result.seeds,
+                "mnistlab more right": result.answers.second_more,
+                "Keras more right": result.answers.first_more,
+                "p": result.answers.p_value,
+                "points": result.points.mean,
+                "low": result.points.low,
+                "high": result.points.high,
+                "mnistlab is": result.second,
             }
         )
     return pd.DataFrame(rows)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-__all__ = ["Difference", "PairedAnswers", "compare_answers", "paired_difference"]
+__all__ = ["Difference", "Judgement", "PairedAnswers", "compare_answers", "judge", "paired_difference"]
 
 
 class Difference(NamedTuple):
@@ -27,6 +27,53 @@ class PairedAnswers(NamedTuple):
     first_more: int
     second_more: int
     p_value: float
+
+
+class Judgement(NamedTuple):
+    """What the report's one rule says of two ways of training.
+
+    ``points`` are percentage points of accuracy, second minus first, over seeds (NaN for one seed); ``answers`` the
+    test over images; ``seeds`` how many stand on each side of it; ``second`` is "better", "worse" or "not shown".
+    """
+
+    points: Difference
+    answers: PairedAnswers
+    seeds: int
+    second: str
+
+
+def judge(
+    first_right: np.ndarray, second_right: np.ndarray, *, same_starts: bool = True, comparisons: int = 1
+) -> Judgement:
+    """Compare two ways of training by the report's one rule: over seeds and over images, and the stricter decides.
+
+    The second is better, or worse, only if the 95 % interval over seeds leaves 0 out on that side *and* the exact test
+    over images has p < 0.05, divided by how many comparisons are made.
+
+    Parameters
+    ----------
+    first_right, second_right
+        Whether each network is right on each image, booleans of shape (seeds, N).
+    same_starts
+        Whether the runs of one seed share first weights and order, so that seeds are paired; else Welch's interval is
+        taken, for which there may be more seeds on one side. The test over images takes as many as both have.
+    comparisons
+        How many comparisons are made on these images.
+    """
+    first, second = (np.atleast_2d(np.asarray(right, bool)) for right in (first_right, second_right))
+    seeds = min(len(first), len(second))
+    shares = [100 * right.mean(axis=1) for right in (first, second)]
+    if seeds < 2:
+        points = Difference(float(shares[1].mean() - shares[0].mean()), np.nan, np.nan)
+    elif same_starts:
+        points = paired_difference(*shares)
+    else:
+        low, high = stats.ttest_ind(*shares[::-1], equal_var=False).confidence_interval()
+        points = Difference(float(shares[1].mean() - shares[0].mean()), float(low), float(high))
+    answers = compare_answers(first[:seeds], second[:seeds])
+    by_images = np.sign(answers.second_more - answers.first_more) if answers.p_value < 0.05 / comparisons else 0
+    both = int(points.low > 0 and by_images > 0) - int(points.high < 0 and by_images < 0)
+    return Judgement(points, answers, seeds, {1: "better", -1: "worse", 0: "not shown"}[both])
 
 
 def paired_difference(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Difference:

@@ -18,7 +18,7 @@ from mnistbook.projects.images import Images, Pair
 from mnistlab.data import one_hot, split, to_vectors
 from mnistlab.images import moments
 from mnistlab.initializers import LeCun, Normal, Uniform
-from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax
+from mnistlab.layers import Dense, Dropout, ReLU, Softmax
 from mnistlab.losses import Loss, SoftmaxCrossEntropy
 from mnistlab.mnist import load_mnist
 from mnistlab.network import Network
@@ -84,6 +84,9 @@ def train_project(run: ProjectRun) -> pd.DataFrame:
     project = run.recipe
     rate = project.learning_rate if run.learning_rate is None else run.learning_rate
     epochs = run.epochs or project.epochs
+    if not isinstance(project, FromScratch):
+        frame = project.train(run.seed, rate, epochs).drop(columns="wrong")
+        return frame.assign(project=run.project, seed=run.seed, rate=rate, diverged=False)
     images, network = project.images(run.seed), project.network(run.seed)
     score = _Score(project.loss())
     rows: list[dict[str, object]] = []
@@ -237,21 +240,6 @@ def spline_deskew(images: np.ndarray) -> np.ndarray:
         low, high = upright.min(), upright.max()
         row[...] = ((upright - low) / (high - low)).ravel()
     return rows
-
-
-def rashid(seed: int) -> Images:
-    """Inputs from 0.01 to 1 and targets 0.01 and 0.99, after deskewing."""
-
-    def scaled(x: np.ndarray, t: np.ndarray) -> Pair:
-        return np.float32(0.01) + np.float32(0.99) * x, 0.01 + np.float32(0.98) * t
-
-    images = _mnist(np.float32, deskewed=True)
-    return Images(scaled(*images.train), scaled(*images.test))
-
-
-def rashid_network(seed: int) -> Network:
-    sizes = ((784, 800), (800, 10))
-    return Network([x for i, o in sizes for x in (Dense(i, o, bias=False, initializer=LeCun()), Sigmoid())], seed=seed)
 
 
 def deskewed(seed: int) -> Images:

@@ -15,12 +15,13 @@ from mnistbook.projects import keras_convolution, networks
 from mnistbook.projects.keras_convolution import ConvolutionalProject
 from mnistbook.projects.keras_dense import DenseModel
 from mnistbook.projects.networks import FromScratch
-from mnistlab.losses import CrossEntropy, SoftmaxCrossEntropy, SquaredError
+from mnistbook.projects.one_at_a_time import OneAtATime
+from mnistlab.losses import CrossEntropy, SoftmaxCrossEntropy
 from mnistlab.optimizers import SGD, Adam, RMSprop
 
 __all__ = ["CONVOLUTIONS", "DENSE", "FROM_SCRATCH", "LIBRARIES", "PROJECTS", "ProjectRun", "Recipe"]
 
-Recipe = FromScratch | DenseModel | ConvolutionalProject
+Recipe = FromScratch | OneAtATime | DenseModel | ConvolutionalProject
 
 LIBRARIES = DenseModel.libraries
 """Those that can train a dense Keras model: mnistlab and Keras."""
@@ -49,16 +50,11 @@ PROJECTS: dict[str, Recipe] = {
         epochs=15,
         shuffle=False,
     ),
-    "3a": FromScratch(
-        title="784-800-10, sigmoid, squared error, deskewed, one image a step",
-        images=networks.rashid,
-        network=networks.rashid_network,
-        loss=SquaredError,
-        optimizer=SGD,
-        learning_rate=0.1,
-        batch_size=1,
+    "3a": OneAtATime(
+        title="784-800-10, sigmoid, its book's own rule, deskewed, one image a step",
+        hidden=(800,),
         epochs=7,
-        shuffle=False,
+        upright=True,
     ),
     "3b": FromScratch(
         title="784-784-800-10, deskewed, batches of 32",
@@ -152,7 +148,7 @@ PROJECTS: dict[str, Recipe] = {
 
 FROM_SCRATCH, DENSE, CONVOLUTIONS = (
     tuple(name for name, recipe in PROJECTS.items() if isinstance(recipe, kind))
-    for kind in (FromScratch, DenseModel, ConvolutionalProject)
+    for kind in (FromScratch | OneAtATime, DenseModel, ConvolutionalProject)
 )
 """The names of each kind, trained by :func:`~mnistbook.projects.networks.train_project`,
 :func:`~mnistbook.projects.keras_dense.train_dense` and

@@ -16,7 +16,7 @@ from mnistbook import results
 from mnistbook.ch12_generalization import figures as generalization_figures
 from mnistbook.ch12_generalization import study
 from mnistbook.ch12_generalization.power_law import PowerLaw, fit_power_law
-from mnistbook.kit.comparisons import compare_answers, paired_difference
+from mnistbook.kit.comparisons import compare_answers, judge, paired_difference
 from mnistlab.sweeps import run as runs
 from mnistlab.sweeps import runner
 from mnistlab.sweeps.provenance import COLUMNS
@@ -72,6 +72,45 @@ def test_the_distribution_under_random_signs_is_exact(seed, seeds, images):
 def test_answers_for_different_images_or_seeds_are_refused(shape):
     with pytest.raises(ValueError, match="same seeds and images"):
         compare_answers(np.ones((2, 10), bool), np.ones(shape, bool))
+
+
+def answers_of(*accuracies, images=1000):
+    """Networks that are wrong on the first images, as many as their accuracy says."""
+    right = np.ones((len(accuracies), images), bool)
+    for row, accuracy in zip(right, accuracies, strict=True):
+        row[: round(images * (1 - accuracy))] = False
+    return right
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        ((0.90, 0.91, 0.90), (0.95, 0.96, 0.96), "better"),
+        ((0.95, 0.96, 0.96), (0.90, 0.91, 0.90), "worse"),
+        ((0.900, 0.901, 0.900), (0.902, 0.903, 0.902), "not shown"),  # every seed agrees, but on two images
+        ((0.90, 0.90, 0.99), (0.95, 0.95, 0.96), "not shown"),  # many images, but not every seed
+        ((0.90,), (0.95,), "not shown"),
+    ],
+)
+def test_the_stricter_of_seeds_and_images_decides(first, second, verdict):
+    got = judge(answers_of(*first), answers_of(*second))
+    assert got.second == verdict and got.seeds == len(first)
+    assert got.points.mean == pytest.approx(100 * np.mean(np.subtract(second, first)))
+
+
+def test_who_compares_more_often_needs_more():
+    sides = answers_of(0.900, 0.901, 0.900), answers_of(0.912, 0.912, 0.912)
+    p_value = judge(*sides).answers.p_value
+    assert judge(*sides, comparisons=int(0.04 / p_value)).second == "better"
+    assert judge(*sides, comparisons=int(0.06 / p_value) + 1).second == "not shown"
+
+
+def test_networks_of_two_kinds_need_not_have_as_many_seeds():
+    few, many = answers_of(0.90, 0.91), answers_of(0.95, 0.96, 0.95, 0.96, 0.95)
+    got = judge(few, many, same_starts=False)
+    interval = stats.ttest_ind([95, 96, 95, 96, 95], [90, 91], equal_var=False).confidence_interval()
+    assert got.seeds == 2 and (got.points.low, got.points.high) == pytest.approx((interval.low, interval.high))
+    assert got.answers == compare_answers(few, many[:2])
 
 
 # The power law

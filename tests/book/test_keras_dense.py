@@ -207,7 +207,7 @@ def test_verdicts_ask_where_one_more_run_would_fall():
     assert table["accuracy, %", "keras"] == "no: ours is lower"
     assert table["loss", "keras"] == "no: ours is higher"
     one = keras_dense_tables.accuracies_and_losses(made_up({"keras": [0.98]}))
-    assert list(one["quantity"]) == ["accuracy, %"]
+    assert list(one["quantity"]) == ["accuracy, %"] and list(one["comes out"]) == ["one run"]
 
 
 def test_the_comparison_has_a_row_for_each_model_and_library():
@@ -230,7 +230,7 @@ def test_answers_are_paired_by_seed():
     assert row[:4] == ("1k", 1, 3, 0)
     assert row[4] == pytest.approx(2 * 0.5**3)
     assert row[5] == pytest.approx(30)
-    assert np.isnan(row[6:]).all()
+    assert np.isnan(row[6:8]).all() and row[8] == "not shown"
     assert keras_dense_tables.paired_answers(answers[answers["library"] == "keras"], 10).empty
 
 
@@ -245,7 +245,7 @@ def test_the_difference_of_two_libraries_has_an_interval_over_seeds():
     )
     (row,) = keras_dense_tables.paired_answers(answers, 10).itertuples(index=False)
     half = 4.302653 * np.sqrt(2 * 50 / 2)  # Student's number for two degrees of freedom, and each side's variance
-    assert row[5:] == pytest.approx((10, 10 - half, 10 + half))
+    assert row[5:8] == pytest.approx((10, 10 - half, 10 + half)) and row[8] == "not shown"
 
 
 def test_a_summary_is_plain_text():

@@ -93,22 +93,6 @@ def test_project_2_goes_image_by_image_through_the_jacobian_of_softmax(few):
     assert row["running_accuracy"] == right / IMAGES
 
 
-def test_project_3a_is_the_network_of_rashids_book(few):
-    (xs, ts), network = few("3a")
-    assert xs.min() == pytest.approx(0.01) and np.unique(ts) == pytest.approx([0.01, 0.99])
-    w1, w2 = weights(network)
-    losses = []
-    for x, t in zip(xs.astype(float), ts.astype(float), strict=True):
-        h = 1 / (1 + np.exp(-x @ w1))
-        y = 1 / (1 + np.exp(-h @ w2))
-        error = t - y
-        losses.append(error @ error / 2)
-        hidden_error = w2 @ (error * y * (1 - y))
-        w2 += 0.1 * np.outer(h, error * y * (1 - y))
-        w1 += 0.1 * np.outer(x, hidden_error * h * (1 - h))
-    assert train_project(ProjectRun("3a", epochs=1)).loc[0, "loss"] == pytest.approx(np.mean(losses), rel=1e-5)
-
-
 def test_project_3_sets_digits_upright_and_makes_their_background_grey():
     images = ml.load_mnist().x_test[:200]
     rows = projects.spline_deskew(images)

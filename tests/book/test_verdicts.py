@@ -1,5 +1,6 @@
 """Verdicts on published numbers."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -33,19 +34,40 @@ def test_a_longer_run_is_not_the_authors_run():
     assert table.loc["4", "ours, %"] == pytest.approx(99) and table.loc["4", "runs"] == 3
 
 
-def test_a_single_run_has_the_interval_of_the_difference_of_two_shares():
+def test_from_a_single_run_nothing_comes_out():
     low, high = verdicts.difference_interval(80, images=10_000)
     assert high - 80 == pytest.approx(80 - low) == pytest.approx(1.109, abs=0.001)
     runs = made_up(lambda figure: figure.value).drop_duplicates(["project", "rate"])
     table = verdicts.accuracy_table(runs)
-    assert table["± sd"].isna().all() and set(table["runs"]) == {1}
+    assert table["± sd"].isna().all() and set(table["runs"]) == {1} and set(table["one more run"]) == {"–"}
+    assert set(table["comes out"]) == {"one run"}
+    assert verdicts.verdict(PublishedNumber(81.2, 0.1), np.array([80.0])) == "no: ours is lower"
+
+
+def test_the_stricter_of_seeds_and_images_decides():
+    """Two runs far apart allow anything by their spread; images do not. Many runs close together allow little."""
+    number = PublishedNumber(98.74, 0.01)
+    few, many = np.array([98.0, 98.4]), np.array([98.40, 98.41, 98.39, 98.40, 98.41])
+    assert verdicts.one_more_run(few)[1] == 100 and verdicts.difference_interval(98.2)[1] < 98.6
+    assert verdicts.verdict(number, few) == "no: ours is lower"
+    assert verdicts.difference_interval(many.mean())[1] > number.value
+    assert verdicts.verdict(number, many) == "no: ours is lower"
+    assert verdicts.strict_interval(many) == pytest.approx(verdicts.one_more_run(many))
 
 
 def test_the_last_digit_counts_by_half():
-    figure = PublishedNumber(97, 1)
-    assert verdicts.verdict(figure, 96.1, 96.5) == "yes"
-    assert verdicts.verdict(figure, 96.1, 96.4) == "no: ours is lower"
-    assert verdicts.verdict(figure, 97.6, 97.9) == "no: ours is higher"
+    values = np.array([96.29, 96.30, 96.31])
+    low, high = verdicts.strict_interval(values)
+    assert verdicts.verdict(PublishedNumber(high + 0.49, 1), values) == "yes"
+    assert verdicts.verdict(PublishedNumber(high + 0.51, 1), values) == "no: ours is lower"
+    assert verdicts.verdict(PublishedNumber(low - 0.51, 1), values) == "no: ours is higher"
+    assert verdicts.verdict(PublishedNumber(high + 0.1, 1, at_least=True), values) == "no: ours is lower"
+
+
+def test_a_loss_is_held_against_seeds_alone():
+    losses = np.array([0.071, 0.072, 0.073])
+    assert verdicts.verdict(PublishedNumber(0.0726, 0.0001, "test_loss"), losses) == "yes"
+    assert verdicts.verdict(PublishedNumber(0.05, 0.0001, "test_loss"), losses) == "no: ours is higher"
 
 
 def test_a_project_without_a_run_is_named():
@@ -55,8 +77,7 @@ def test_a_project_without_a_run_is_named():
 
 
 def test_a_further_run_has_no_more_than_all_right():
-    assert verdicts.one_more_run([99.0, 99.9])[1] == 100
-    assert verdicts.one_more_run([80.0]) == pytest.approx(verdicts.difference_interval(80))
+    assert verdicts.one_more_run(np.array([99.0, 99.9]))[1] == 100
 
 
 def test_the_overview_has_each_published_accuracy():
