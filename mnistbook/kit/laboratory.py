@@ -75,7 +75,7 @@ class Preset(NamedTuple):
 PRESETS: dict[str, Preset] = {
     "calm": Preset("It learns", {}, "Both losses fall; the pictures of the weights turn from noise to strokes."),
     "small-rate": Preset(
-        "Too small a rate", {"learning_rate": 0.001}, "The loss falls all the time, and is nowhere after twenty epochs."
+        "Too small a rate", {"learning_rate": 0.0003}, "The loss falls all the time, and has hardly begun when it ends."
     ),
     "large-rate": Preset(
         "Too large a rate",
@@ -99,7 +99,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "overshooting": Preset(
         "Momentum that overshoots",
-        {"learning_rate": 0.03, "momentum": 0.99},
+        {"learning_rate": 0.01, "momentum": 0.99, "batch_size": 256},
         "The loss comes down, and swings up again before it settles.",
     ),
     "overfitting": Preset(
