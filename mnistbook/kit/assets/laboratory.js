@@ -41,6 +41,7 @@ function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
       say("The run begins anew.");
     });
   }
+  select({});
   const keys = add(root, "div", { class: "keys", role: "group", "aria-label": "Training" });
   const key = (words, action) => {
     const button = add(keys, "button", { type: "button" }, words);
@@ -263,16 +264,15 @@ function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
     const which = count > some.length ? `, of which these are ${some.length}` : "";
     heading.textContent = count ? `Validation images still read wrongly: ${count}${which}` : "No validation image is read wrongly.";
     while (wrong.children.length > some.length) wrong.lastChild.remove();
-    some.forEach(({ pixels, label, answer }, i) => {
+    some.forEach(({ image, label, answer }, i) => {
       const item = wrong.children[i] || add(wrong, "li", {});
       if (!item.firstChild) {
         add(item, "canvas", { width: 28, height: 28, "aria-hidden": "true" });
         add(item, "span", {});
       }
-      const image = new ImageData(28, 28);
-      pixels.forEach((value, at) => image.data.set([255 - value, 255 - value, 255 - value, 255], 4 * at));
-      item.firstChild.getContext("2d").putImageData(image, 0, 0);
-      item.lastChild.textContent = `${label} as ${answer}`;
+      const words = `${label} as ${answer}`;
+      item.firstChild.getContext("2d").putImageData(new ImageData(image, 28, 28), 0, 0);
+      if (item.lastChild.textContent !== words) item.lastChild.textContent = words;
     });
   }
 

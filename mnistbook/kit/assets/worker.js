@@ -5,7 +5,7 @@ function laboratoryWorker(kit) {
   const { generator, permutation, Network, Optimizer, crossEntropy, trainStep } = kit;
   const PIXELS = 784;
   const SLICE = 40; // milliseconds of work, after which messages are read
-  const SHOW = 120; // milliseconds between pictures
+  const SHOW = 200; // milliseconds between pictures, which are made here: the page only puts them up
   const WRONG = 16; // digits shown
   let data = null;
   let run = null;
@@ -143,11 +143,14 @@ function laboratoryWorker(kit) {
 
   function tell(state) {
     const { now, points, step: steps, steps: total, failed } = run;
-    const wrong = now.wrong.slice(0, WRONG).map(({ n, answer, label }) => ({
-      answer, label, pixels: Uint8Array.from(run.validation.x.subarray(n * PIXELS, (n + 1) * PIXELS), (v) => 255 * v),
-    }));
+    const wrong = now.wrong.slice(0, WRONG).map(({ n, answer, label }) => {
+      const image = new Uint8ClampedArray(4 * PIXELS).fill(255);
+      for (let i = 0; i < PIXELS; i++) image.fill(255 * (1 - run.validation.x[n * PIXELS + i]), 4 * i, 4 * i + 3);
+      return { answer, label, image };
+    });
     const drawn = weights();
     shown = performance.now();
+    run.told = points.length;
     const message = {
       kind: "state", number: run.number, state, step: steps, total, failed, points, weights: drawn,
       now: { ...now, wrong, mistakes: now.wrong.length },
@@ -164,7 +167,8 @@ function laboratoryWorker(kit) {
       going = false;
       tell("over");
     } else {
-      if (performance.now() > shown + SHOW) tell("going");
+      const news = run.points.length > run.told || performance.now() > shown + 5 * SHOW;
+      if (news && performance.now() > shown + SHOW) tell("going");
       timer = setTimeout(work, 0);
     }
   }
