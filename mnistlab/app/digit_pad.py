@@ -59,6 +59,9 @@ class DigitPad:
     ----------
     network
         From 784 pixels in 0…1 to ten digits; it ends in Dense or Softmax. Later changes of it do not show.
+    opening
+        An image that lies on the paper at first, already read: uint8 of shape (28, 28), light on dark as in MNIST. The
+        first stroke clears it. Without one the paper is empty.
 
     Raises
     ------
@@ -66,11 +69,14 @@ class DigitPad:
         If it is no network, or a layer is of a kind that the page does not know and that has no ``javascript``.
     ValueError
         If it does not lead from 784 to 10, ends in another layer, holds numbers that float16 cannot, or would take
-        more than 1 MB of the page.
+        more than 1 MB of the page; or if ``opening`` is no such image.
     """
 
-    def __init__(self, network: Network):
+    def __init__(self, network: Network, *, opening: np.ndarray | None = None):
         _check(network)
+        if opening is not None and (np.shape(opening) != (FIELD, FIELD) or np.asarray(opening).dtype != np.uint8):
+            raise ValueError(f"a pad opens with an image of uint8 and shape ({FIELD}, {FIELD}), not {opening!r}")
+        self.opening = None if opening is None else np.array(opening)
         self.layers = network.config()
         self.kinds = {type(layer).__name__: layer.javascript for layer in network.layers if layer.javascript}
         self.parameters = to_host(network.parameters).astype("<f2")
@@ -138,6 +144,7 @@ class DigitPad:
             "widest": WIDEST,
             "usual": USUAL,
             "example": [np.round(stroke, 1).tolist() for stroke in EXAMPLE],
+            "opening": None if self.opening is None else self.opening.ravel().tolist(),
             "parameters": base64.b64encode(self.parameters.tobytes()).decode(),
         }
         text = json.dumps(start)

@@ -329,6 +329,39 @@ def test_what_is_drawn_is_read_while_it_is_drawn(opened, pad):
     assert said(page).startswith("It looks like a 1")
 
 
+def test_a_pad_opens_with_an_image_already_read_and_the_first_stroke_clears_it(opened, mnist):
+    network, image = load_digits(), mnist.x_train[0]
+    page = opened(DigitPad(network, opening=image))
+    assert re.fullmatch(r"An example\. It looks like a 5 \(\d+ %\)\. Your first stroke clears it\.", said(page))
+    seen = np.array(page.locator("canvas.seen").evaluate(IMAGE)).reshape(28, 28)
+    assert np.abs(seen - image.astype(int)).mean() < 12  # the paper is finer than the image
+    assert shown(page) == pytest.approx(network.predict_proba(ml.to_vectors(seen[None].astype(np.uint8)))[0], abs=1e-2)
+    canvas = page.locator("canvas.drawing")
+    stroke = [[[0.5, 0.2], [0.5, 0.8]]]
+    canvas.evaluate(DRAW, stroke)
+    alone = canvas.evaluate(IMAGE)
+    assert said(page).startswith("It looks like a 1")
+    canvas.evaluate(DRAW, [[[0.3, 0.2], [0.3, 0.8]]])
+    assert sum(value < 128 for value in canvas.evaluate(IMAGE)) > 1.5 * sum(value < 128 for value in alone)
+
+
+def test_with_the_keyboard_too_the_first_stroke_clears_what_lay_on_the_pad(opened, mnist):
+    page = opened(DigitPad(load_digits(), opening=mnist.x_train[0]))
+    canvas = page.locator("canvas.drawing")
+    canvas.focus()
+    page.keyboard.press("ArrowDown")
+    assert said(page).startswith("An example.")  # the pen is not down yet
+    for key in ("ArrowUp", "Space", *["ArrowDown"] * 16, "Space"):
+        page.keyboard.press(key)
+    assert said(page).startswith("It looks like a 1")
+
+
+@pytest.mark.parametrize("opening", [np.zeros((28, 28)), np.zeros((28, 27), np.uint8)])
+def test_a_pad_opens_with_an_image_of_mnist_s_form_only(opening):
+    with pytest.raises(ValueError, match="opens with an image"):
+        DigitPad(load_digits(), opening=opening)
+
+
 def test_a_finger_and_the_example(opened, pad):
     page = opened(pad)
     box = page.locator("canvas.drawing").bounding_box()

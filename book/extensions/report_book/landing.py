@@ -6,6 +6,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+FIRST = 0
+"""Which training image lies on the pad at first."""
+
 
 def setup(app: Sphinx) -> None:
     """Register the directive."""
@@ -23,6 +26,7 @@ class Pad(SphinxDirective):
         """Return the section."""
         if self.env.app.builder.format == "latex":
             return []
+        from mnistlab import load_mnist
         from mnistlab.app.digit_pad import DigitPad
         from mnistlab.app.weights import load_digits
 
@@ -30,5 +34,6 @@ class Pad(SphinxDirective):
         section = nodes.section(ids=[nodes.make_id(title)])
         section += nodes.title(title, title)
         self.state.nested_parse(self.content, self.content_offset, section)
-        section += nodes.raw("", DigitPad(load_digits())._repr_html_(), format="html")
+        pad = DigitPad(load_digits(), opening=load_mnist().x_train[FIRST])
+        section += nodes.raw("", pad._repr_html_(), format="html")
         return [section]

@@ -1,7 +1,7 @@
 // A pad on which a digit is drawn and read at once. `network` holds the network, and a drawing to begin with.
 function digitPad(root, network, digitReader) {
   "use strict";
-  const { paper, field, pen, example } = network;
+  const { paper, field, pen, example, opening } = network;
   const { read, see } = digitReader(network);
   const STEP = 8;
 
@@ -140,6 +140,24 @@ function digitPad(root, network, digitReader) {
   function clear() {
     ink.fillStyle = "#fff";
     ink.fillRect(0, 0, paper, paper);
+    untouched = false;
+  }
+
+  // An image of the training set, so that nobody meets empty paper; the first stroke takes it away.
+  let untouched = false;
+  function open() {
+    const small = document.createElement("canvas");
+    small.width = small.height = field;
+    const pixels = small.getContext("2d");
+    paint(pixels, field, field, (i) => [255 - opening[i], 255 - opening[i], 255 - opening[i]]);
+    ink.drawImage(small, 0, 0, paper, paper);
+    untouched = true;
+    say();
+    status.textContent = "An example. " + status.textContent + " Your first stroke clears it.";
+  }
+
+  function wipe() {
+    if (untouched) clear();
   }
 
   let last = null;
@@ -158,6 +176,7 @@ function digitPad(root, network, digitReader) {
     try {
       canvas.setPointerCapture(pointer);
     } catch { /* a pointer that is already gone: its stroke ends at the rim */ }
+    wipe();
     last = place(event);
     line(last, last);
     showSoon();
@@ -192,6 +211,7 @@ function digitPad(root, network, digitReader) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === " ") {
       down = !down;
+      if (down) wipe();
       if (down) line(cursor, cursor);
       down ? show() : say();
     } else if (event.key === "Delete") {
@@ -224,5 +244,5 @@ function digitPad(root, network, digitReader) {
 
   clear();
   showCursor();
-  show();
+  opening ? open() : show();
 }
