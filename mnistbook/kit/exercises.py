@@ -17,7 +17,7 @@ def check(yours: object, ours: object, *, tolerance: float = 1e-4) -> None:
     yours
         The reader's answer; three dots where there is none yet.
     ours
-        The right one: a number, an array or a tuple of numbers, a text, or a dictionary of answers to several questions.
+        The right one: a number, an array or a tuple of numbers, a text, or a dictionary of several answers.
     tolerance
         How far off a number may be, as a part of the largest number of the right answer.
     """
