@@ -141,27 +141,27 @@ class Tanh(Layer):
 
 
 class Softmax(Layer):
-    r"""Softmax of each row, :math:`s_k = e^{x_k} / \sum_j e^{x_j}`, as a layer of its own.
+    r"""Softmax of each row, :math:`p_k = e^{θ_k} / \sum_j e^{θ_j}`, as a layer of its own.
 
-    Its Jacobian is full, :math:`\partial s_i / \partial x_j = s_i (\delta_{ij} - s_j)`, that is
-    :math:`J = \operatorname{diag}(s) - s s^T`; ``backward`` is the product :math:`J^T ds` without the matrix
-    (:eq:`eq-softmax-backward`): :math:`dx = s \cdot (ds - \sum_k ds_k s_k)`.
+    Its Jacobian is full, :math:`\partial p_i / \partial θ_j = p_i (\delta_{ij} - p_j)`, that is
+    :math:`J = \operatorname{diag}(p) - p p^T`; ``backward`` is the product :math:`J^T dp` without the matrix
+    (:eq:`eq-softmax-backward`): :math:`dθ = p \cdot (dp - \sum_k dp_k p_k)`.
     """
 
     def forward(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        """``s = exp(x - m) / Σ exp(x - m)`` with m the row's maximum, which cancels and keeps ``exp`` finite."""
+        """``p = exp(x - m) / Σ exp(x - m)`` with m the row's maximum, which cancels and keeps ``exp`` finite."""
         e = np.exp(x - np.max(x, axis=1, keepdims=True))
-        self.s = e / np.sum(e, axis=1, keepdims=True)
-        return self.s
+        self.p = e / np.sum(e, axis=1, keepdims=True)
+        return self.p
 
-    def backward(self, ds: np.ndarray, need_dx: bool = True) -> np.ndarray:
-        """``dx = s (ds - Σₖ dsₖ sₖ)``."""
-        return self.s * (ds - np.sum(ds * self.s, axis=1, keepdims=True))
+    def backward(self, dp: np.ndarray, need_dx: bool = True) -> np.ndarray:
+        """``dx = p (dp - Σₖ dpₖ pₖ)``."""
+        return self.p * (dp - np.sum(dp * self.p, axis=1, keepdims=True))
 
     def jacobian(self) -> np.ndarray:
-        """Return ``diag(s) - s sᵀ`` of each row of the last forward pass, (N, K, K) (:eq:`eq-softmax-jacobian`)."""
-        s = self.s
-        return s[:, :, None] * np.eye(s.shape[1], dtype=s.dtype) - s[:, :, None] * s[:, None, :]
+        """Return ``diag(p) - p pᵀ`` of each row of the last forward pass, (N, K, K) (:eq:`eq-softmax-jacobian`)."""
+        p = self.p
+        return p[:, :, None] * np.eye(p.shape[1], dtype=p.dtype) - p[:, :, None] * p[:, None, :]
 
 
 class Dropout(Layer):

@@ -46,16 +46,16 @@ class Loss:
 
 
 class SoftmaxCrossEntropy(Loss):
-    r"""Softmax and cross-entropy in one, on logits :math:`z`.
+    r"""Softmax and cross-entropy in one, on logits :math:`θ`.
 
-    .. math:: L = -\frac1N \sum_n \sum_k t_{nk} \log p_{nk}, \qquad p = \operatorname{softmax}(z)
+    .. math:: L = -\frac1N \sum_n \sum_k t_{nk} \log p_{nk}, \qquad p = \operatorname{softmax}(θ)
 
-    Backward (:eq:`eq-softmax-cross-entropy-backward`): :math:`dz = (p - t) / N`, for rows of targets that add to 1.
+    Backward (:eq:`eq-softmax-cross-entropy-backward`): :math:`dθ = (p - t) / N`, for rows of targets that add to 1.
 
     Parameters
     ----------
     label_smoothing
-        ε: trains towards :math:`(1 - ε)\,t + ε / K` instead of t (Szegedy et al., 2016).
+        α: trains towards :math:`(1 - α)\,t + α / K` instead of t (Szegedy et al., 2016).
 
     Raises
     ------
@@ -69,7 +69,7 @@ class SoftmaxCrossEntropy(Loss):
         self.label_smoothing = float(label_smoothing)
 
     def forward(self, logits: np.ndarray, targets: np.ndarray) -> np.floating:
-        """``L = (1/N) Σ t (log Σ exp(z - m) - (z - m))`` with m the row's maximum: no overflow, no log of zero."""
+        """``L = (1/N) Σ t (log Σ exp(θ - m) - (θ - m))`` with m the row's maximum: no overflow, no log of zero."""
         if self.label_smoothing:
             targets = targets * (1 - self.label_smoothing) + self.label_smoothing / logits.shape[1]
         shifted = logits - np.max(logits, axis=1, keepdims=True)
@@ -80,7 +80,7 @@ class SoftmaxCrossEntropy(Loss):
         return np.sum(self.terms) / logits.shape[0]
 
     def backward(self) -> np.ndarray:
-        """``dz = (p - t) / N``."""
+        """``dθ = (p - t) / N``."""
         return (self.p - self.t) / self.p.shape[0]
 
     def check_network(self, network: Network) -> None:

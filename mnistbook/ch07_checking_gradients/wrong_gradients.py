@@ -72,9 +72,9 @@ class DenseWithoutInputGradient(Dense):
 class DiagonalSoftmax(Softmax):
     """Wrong: differentiated as if each output depended on its own input only, like a sigmoid."""
 
-    def backward(self, ds: np.ndarray, need_dx: bool = True) -> np.ndarray:
-        """``dx = ds s (1 - s)``, without the off-diagonal part of the Jacobian."""
-        return ds * self.s * (1 - self.s)
+    def backward(self, dp: np.ndarray, need_dx: bool = True) -> np.ndarray:
+        """``dx = dp p (1 - p)``, without the off-diagonal part of the Jacobian."""
+        return dp * self.p * (1 - self.p)
 
 
 class DropoutWithoutMask(Dropout):

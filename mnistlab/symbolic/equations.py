@@ -119,9 +119,9 @@ def _outputs(layer: Layer, x: np.ndarray, y: np.ndarray, training: bool) -> np.n
         parts = images[:, : rows * high, : columns * wide].reshape(count, rows, high, columns, wide, channels)
         windows = parts.transpose(0, 1, 3, 5, 2, 4).reshape(count, outputs, -1)
         return np.frompyfunc(lambda n, k: sp.Max(*windows[n, k]), 2, 1)(*np.indices(y.shape))
-    name = "ds" if isinstance(layer, Softmax) else "dz" if isinstance(layer, Dense | Conv2D) else "dy"
+    name = "dp" if isinstance(layer, Softmax) else "dz" if isinstance(layer, Dense | Conv2D) else "dy"
     sizes = {lemmas.N: count, lemmas.D: inputs, lemmas.K: outputs}
-    given = _named(x=x)
+    given = _named(**{"theta" if isinstance(layer, Softmax) else "x": x})
     shape = y.shape
     if isinstance(layer, Conv2D):
         (rows, columns, filters), (high, wide) = layer.output_shape, layer.kernel
@@ -143,7 +143,10 @@ def _outputs(layer: Layer, x: np.ndarray, y: np.ndarray, training: bool) -> np.n
 def _loss(loss: Loss, y: np.ndarray, t: np.ndarray) -> sp.Expr:
     """Return what a loss should be."""
     sizes = {lemmas.N: sp.Integer(len(y)), lemmas.K: sp.Integer(y.shape[1])}
-    at = {lemmas.epsilon: exact(getattr(loss, "label_smoothing", getattr(loss, "epsilon", 0)))}
+    at = {
+        lemmas.epsilon: exact(getattr(loss, "epsilon", 0)),
+        lemmas.smoothing: exact(getattr(loss, "label_smoothing", 0)),
+    }
     explicit = lemmas.written_out(_function(_base(loss)), sizes).xreplace(at)
-    name = {SoftmaxCrossEntropy: "z", CrossEntropy: "p", SquaredError: "y"}[_base(loss)]  # type: ignore[index]  # of a known loss
+    name = {SoftmaxCrossEntropy: "theta", CrossEntropy: "p", SquaredError: "y"}[_base(loss)]  # type: ignore[index]  # of a known loss
     return explicit.xreplace(_named(**{name: y, "t": t}))

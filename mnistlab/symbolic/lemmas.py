@@ -16,6 +16,7 @@ from itertools import product
 from typing import Self
 
 import sympy as sp
+from sympy.printing.latex import LatexPrinter
 
 from mnistlab.symbolic.zero import is_zero
 
@@ -68,8 +69,8 @@ def _array(name: str) -> sp.IndexedBase:
 
 
 b, g, p, s, t, u, v, W, x, y, z = map(_array, ("b", "g", "p", "s", "t", "u", "v", "W", "x", "y", "z"))
-ds, dy, dz, mask, o = map(_array, ("ds", "dy", "dz", "mask", "o"))
-epsilon = sp.Symbol("varepsilon", positive=True)
+dp, dy, dz, mask, o, theta = map(_array, ("dp", "dy", "dz", "mask", "o", "theta"))
+epsilon, smoothing = sp.symbols("varepsilon alpha", positive=True)
 
 
 class LemmaFailed(AssertionError):
@@ -151,9 +152,61 @@ class Lemma(Provable):
         return f"{self.name}: {verdict}{given}\n  {self.statement.lhs}\n  = {self.statement.rhs}"
 
     def _repr_latex_(self) -> str:
-        # On two lines, since some statements are wider than a page.
-        left, right = (sp.latex(side, long_frac_ratio=1.5) for side in self.statement.args)
-        return rf"$\displaystyle \begin{{aligned}} & {left} \\ & \qquad = {right} \end{{aligned}}$"
+        # On two lines, since some statements are wider than a page; what a softmax is stands on a third one.
+        derivative, rule = self.statement.args
+        left, right, meaning = latex(derivative), latex(rule), ""
+        if (softmax := _softmax_in(rule)) is not None:
+            (variable,) = derivative.variables
+            by, loss = latex(variable), latex(_in_short(derivative.expr))
+            left = rf"\frac{{\partial}}{{\partial {by}}} \left( {loss} \right)"
+            right = latex(_in_short(rule))
+            meaning = rf" \\ & \text{{where }} {latex(_in_short(softmax))} = {latex(softmax)}"
+        return rf"$\displaystyle \begin{{aligned}} & {left} \\ & \qquad = {right}{meaning} \end{{aligned}}$"
+
+
+def _in_short(expression: sp.Expr) -> sp.Expr:
+    """Return an expression with p[…] in place of each softmax."""
+    if isinstance(expression, sp.Mul) and (found := _softmax_among(expression.args)):
+        *factors, logit = found
+        rest = (factor for factor in expression.args if factor not in factors)
+        return _in_short(sp.Mul(p[logit.indices], *rest))
+    args = [_in_short(each) for each in expression.args]
+    return expression if tuple(args) == expression.args else expression.func(*args)
+
+
+def _softmax_in(expression: sp.Expr) -> sp.Expr | None:
+    """Return a softmax that stands in an expression, by the free indices of its own entry if it can be; or None."""
+    found = [each for node in expression.atoms(sp.Mul) if (each := _softmax_among(node.args))]
+    if not found:
+        return None
+    one, over, _ = max(found, key=lambda each: str(each[2]))
+    return one * over
+
+
+def _softmax_among(factors: tuple[sp.Expr, ...]) -> tuple[sp.Expr, sp.Expr, sp.Indexed] | None:
+    """Return an exponential of a logit, one over the sum of all in its row, and the logit; or None."""
+    for one, over in product(factors, repeat=2):
+        if isinstance(one, sp.exp) and isinstance(over, sp.Pow) and isinstance(over.base, sp.Sum) and over.exp == -1:
+            index = over.base.variables[0]
+            for logit in one.atoms(sp.Indexed):
+                if over.base.function.xreplace({index: logit.indices[-1]}) == one:
+                    return one, over, logit
+    return None
+
+
+class _Brackets(LatexPrinter):
+    """Writes Heaviside's step as [a > 0]: SymPy's θ would be taken for the logits."""
+
+    def _print_Heaviside(self, step: sp.Heaviside, exp: str | None = None) -> str:
+        above = step.args[0].as_coefficients_dict()
+        larger, smaller = (sp.Add(*(s * v * f for f, v in above.items() if s * v > 0)) for s in (1, -1))
+        written = rf"\left[ {self._print(larger)} > {self._print(smaller)} \right]"
+        return written if exp is None else rf"{written}^{{{exp}}}"
+
+
+def latex(expression: sp.Basic) -> str:
+    """Return an expression in LaTeX, as the report writes it."""
+    return _Brackets({"long_frac_ratio": 1.5}).doprint(expression)
 
 
 def total(term: sp.Expr, *indices: sp.Symbol) -> sp.Sum:
@@ -386,20 +439,20 @@ def _softmax(logits: sp.IndexedBase, *index: sp.Symbol) -> sp.Expr:
 
 
 def softmax_jacobian() -> Lemma:
-    """``∂sᵢ/∂xₖ = sᵢ (δᵢₖ - sₖ)``."""
-    rule = _softmax(x, i) * (sp.KroneckerDelta(i, k) - _softmax(x, k))
-    return prove("Softmax, Jacobian", "eq-softmax-jacobian", _softmax(x, i), x[k], rule, of="Softmax.jacobian")
+    """``∂pᵢ/∂θₖ = pᵢ (δᵢₖ - pₖ)``."""
+    rule = _softmax(theta, i) * (sp.KroneckerDelta(i, k) - _softmax(theta, k))
+    return prove("Softmax, Jacobian", "eq-softmax-jacobian", _softmax(theta, i), theta[k], rule, of="Softmax.jacobian")
 
 
 def softmax_product() -> Lemma:
-    """``dx = s (ds - Σ ds s)``: the product with the Jacobian, for each row of a batch."""
-    function = total(ds[n, i] * _softmax(x, n, i), i, n)
-    rule = _softmax(x, m, k) * (ds[m, k] - total(ds[m, i] * _softmax(x, m, i), i))
-    return prove("Softmax, product", "eq-softmax-backward", function, x[m, k], rule, of="Softmax.dx")
+    """``dθ = p (dp - Σ dp p)``: the product with the Jacobian, for each row of a batch."""
+    function = total(dp[n, i] * _softmax(theta, n, i), i, n)
+    rule = _softmax(theta, m, k) * (dp[m, k] - total(dp[m, i] * _softmax(theta, m, i), i))
+    return prove("Softmax, product", "eq-softmax-backward", function, theta[m, k], rule, of="Softmax.dx")
 
 
 def _mean_cross_entropy(targets: Callable[[sp.Symbol, sp.Symbol], sp.Expr]) -> sp.Expr:
-    return -total(targets(n, i) * sp.log(_softmax(z, n, i)), i, n) / N
+    return -total(targets(n, i) * sp.log(_softmax(theta, n, i)), i, n) / N
 
 
 ONE = sp.Eq(total(t[m, i], i), 1, evaluate=False)
@@ -407,30 +460,30 @@ ONE = sp.Eq(total(t[m, i], i), 1, evaluate=False)
 
 
 def softmax_cross_entropy(any_targets: bool = False) -> Lemma:
-    """``dz = (p - t) / N`` for rows of targets that add to 1; with ``any_targets``, ``(p Σt - t) / N`` for all rows."""
+    """``dθ = (p - t) / N`` for rows of targets that add to 1; with ``any_targets``, ``(p Σt - t) / N`` for all rows."""
     function = _mean_cross_entropy(lambda row, entry: t[row, entry])
-    name, label, probability = "Softmax and cross-entropy", "eq-softmax-cross-entropy-backward", _softmax(z, m, k)
-    general = prove(name, label, function, z[m, k], (probability * total(t[m, i], i) - t[m, k]) / N)
+    name, label, probability = "Softmax and cross-entropy", "eq-softmax-cross-entropy-backward", _softmax(theta, m, k)
+    general = prove(name, label, function, theta[m, k], (probability * total(t[m, i], i) - t[m, k]) / N)
     if any_targets:
         return general
     lemma = prove(
-        name, label, function, z[m, k], (probability - t[m, k]) / N, assuming=(ONE,), of="SoftmaxCrossEntropy"
+        name, label, function, theta[m, k], (probability - t[m, k]) / N, assuming=(ONE,), of="SoftmaxCrossEntropy"
     )
     return replace(lemma, steps=(*lemma.steps, general.statement), proved=lemma.proved and general.proved)
 
 
 def label_smoothing() -> Lemma:
-    """``dz = (p - t') / N`` with ``t' = (1 - ε) t + ε / K``."""
+    """``dθ = (p - t') / N`` with ``t' = (1 - α) t + α / K``."""
 
     def smooth(row: sp.Symbol, entry: sp.Symbol) -> sp.Expr:
-        return (1 - epsilon) * t[row, entry] + epsilon / K
+        return (1 - smoothing) * t[row, entry] + smoothing / K
 
     return prove(
         "Label smoothing",
         "eq-softmax-cross-entropy-backward",
         _mean_cross_entropy(smooth),
-        z[m, k],
-        (_softmax(z, m, k) - smooth(m, k)) / N,
+        theta[m, k],
+        (_softmax(theta, m, k) - smooth(m, k)) / N,
         assuming=(ONE,),
         of="SoftmaxCrossEntropy.label_smoothing",
     )

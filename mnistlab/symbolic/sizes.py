@@ -19,11 +19,11 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.layer import Layer
-from mnistlab.layers import Dropout
+from mnistlab.layers import Dropout, Softmax
 from mnistlab.losses import CrossEntropy, Loss, SoftmaxCrossEntropy
 from mnistlab.symbolic import equations
 from mnistlab.symbolic.array import SymbolicArray
-from mnistlab.symbolic.lemmas import SIZE, D, K, N, P, collapse, d, i, k, m, n, q, written_out
+from mnistlab.symbolic.lemmas import SIZE, D, K, N, P, collapse, d, epsilon, i, k, m, n, q, smoothing, written_out
 from mnistlab.symbolic.prove import Entry, Proof
 from mnistlab.symbolic.updates import Update, compare_steps
 from mnistlab.symbolic.values import Above, NotUnderstood, Truth, Value, apply, choose, exact, number
@@ -479,7 +479,7 @@ def _equation(layer: Layer, training: bool) -> sp.Expr | None:
     function = equations.function_of(layer)
     if function is None:
         return None
-    renamed = {name: "g" for name in ("dy", "dz", "ds")}
+    renamed = {name: "g" for name in ("dy", "dz", "dp")} | ({"theta": "x"} if isinstance(layer, Softmax) else {})
     bases = {base: _base(renamed.get(str(base), str(base))) for base in function.atoms(sp.IndexedBase)}
     function = function.replace(lambda node: isinstance(node, sp.Indexed), lambda node: bases[node.base][node.indices])
     if isinstance(layer, Dropout):
@@ -499,10 +499,10 @@ def _base(name: str) -> sp.IndexedBase:
 def _of_loss(loss: Any) -> list[Entry]:
     kept = dict(vars(loss))
     try:
-        for name in ("label_smoothing", "epsilon"):
+        for name, symbol in (("label_smoothing", smoothing), ("epsilon", epsilon)):
             if getattr(loss, name, 0):
-                setattr(loss, name, Value(sp.Symbol("varepsilon", positive=True)))
-        name = "z" if isinstance(loss, SoftmaxCrossEntropy) else "p" if isinstance(loss, CrossEntropy) else "y"
+                setattr(loss, name, Value(symbol))
+        name = "theta" if isinstance(loss, SoftmaxCrossEntropy) else "p" if isinstance(loss, CrossEntropy) else "y"
         loss.forward(sized("old", N, K), sized("older", N, K))
         loss.backward()
         y, t = sized(name, N, K), sized("t", N, K)
@@ -514,7 +514,7 @@ def _of_loss(loss: Any) -> list[Entry]:
         expected = equations.function_of(loss)
         if expected is not None:
             if isinstance(loss, SoftmaxCrossEntropy) and not loss.label_smoothing:
-                expected = expected.xreplace({sp.Symbol("varepsilon", positive=True): sp.S.Zero})
+                expected = expected.xreplace({smoothing: sp.S.Zero})
             entries.append(_compare("L", _with_zero_shifts(value), expected, ones))
         return [*entries, _compare(f"d{name}", gradient.entry(m, k), _slope(value, y.entry(m, k)), ones)]
     finally:

@@ -141,7 +141,7 @@ PLANTED = {
         ml.Softmax,
         "softmax",
         "squares",
-        lambda self, ds, need_dx=True: self.s * (1 - self.s) * ds,
+        lambda self, dp, need_dx=True: self.p * (1 - self.p) * dp,
     ),
     "dropout, no mask": (ml.Dropout, "dropout", "logits", lambda self, dy, need_dx=True: dy),
     "loss on logits, no 1/N": (ml.SoftmaxCrossEntropy, "relu", "logits", lambda self: self.p - self.t),

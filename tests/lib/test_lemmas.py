@@ -74,8 +74,8 @@ def softmax(array, *index):
     return sp.exp(array[(*row, entry)]) / total(sp.exp(array[(*row, j)]), j)
 
 
-x, y, z, t, p, g, u, v, W, dy, ds, dz = (
-    getattr(lemmas, name) for name in ("x", "y", "z", "t", "p", "g", "u", "v", "W", "dy", "ds", "dz")
+x, y, z, t, p, g, u, v, W, dy, dp, dz, theta = (
+    getattr(lemmas, name) for name in ("x", "y", "z", "t", "p", "g", "u", "v", "W", "dy", "dp", "dz", "theta")
 )
 
 PLANTED = {
@@ -90,17 +90,20 @@ PLANTED = {
     "sigmoid: of the input": ("sigmoid", dy[m, k] * x[m, k] * (1 - x[m, k])),
     "tanh: no square": ("tanh", dy[m, k] * (1 - sp.tanh(x[m, k]))),
     "dropout: no mask": ("dropout", dy[m, k]),
-    "softmax_jacobian: no delta": ("softmax_jacobian", -softmax(x, i) * softmax(x, k)),
-    "softmax_jacobian: the diagonal only": ("softmax_jacobian", DELTA(i, k) * softmax(x, i) * (1 - softmax(x, k))),
-    "softmax_jacobian: a sign": ("softmax_jacobian", softmax(x, i) * (DELTA(i, k) + softmax(x, k))),
-    "softmax_product: no sum": ("softmax_product", softmax(x, m, k) * ds[m, k] * (1 - softmax(x, m, k))),
+    "softmax_jacobian: no delta": ("softmax_jacobian", -softmax(theta, i) * softmax(theta, k)),
+    "softmax_jacobian: the diagonal only": (
+        "softmax_jacobian",
+        DELTA(i, k) * softmax(theta, i) * (1 - softmax(theta, k)),
+    ),
+    "softmax_jacobian: a sign": ("softmax_jacobian", softmax(theta, i) * (DELTA(i, k) + softmax(theta, k))),
+    "softmax_product: no sum": ("softmax_product", softmax(theta, m, k) * dp[m, k] * (1 - softmax(theta, m, k))),
     "softmax_product: sum over samples": (
         "softmax_product",
-        softmax(x, m, k) * (ds[m, k] - total(ds[n, k] * softmax(x, n, k), n)),
+        softmax(theta, m, k) * (dp[m, k] - total(dp[n, k] * softmax(theta, n, k), n)),
     ),
-    "softmax_cross_entropy: a sign": ("softmax_cross_entropy", (t[m, k] - softmax(z, m, k)) / N),
-    "softmax_cross_entropy: no mean": ("softmax_cross_entropy", softmax(z, m, k) - t[m, k]),
-    "label_smoothing: not smoothed": ("label_smoothing", (softmax(z, m, k) - t[m, k]) / N),
+    "softmax_cross_entropy: a sign": ("softmax_cross_entropy", (t[m, k] - softmax(theta, m, k)) / N),
+    "softmax_cross_entropy: no mean": ("softmax_cross_entropy", softmax(theta, m, k) - t[m, k]),
+    "label_smoothing: not smoothed": ("label_smoothing", (softmax(theta, m, k) - t[m, k]) / N),
     "cross_entropy: no mask": ("cross_entropy", -t[m, k] / (N * sp.Max(p[m, k], lemmas.epsilon))),
     "cross_entropy: of all": ("cross_entropy", -total(t[m, i], i) / (N * sp.Max(p[m, k], lemmas.epsilon))),
     "squared_error: twice": ("squared_error", 2 * (y[m, k] - t[m, k]) / N),
@@ -168,7 +171,7 @@ def test_without_it_the_probability_is_multiplied_by_the_sum_of_the_targets():
     general = lemmas.softmax_cross_entropy(any_targets=True).check()
     assert not general.assuming and general.holds_for(N=2, D=1, K=3)
     assert general.statement.lhs == lemma.statement.lhs and general.statement == lemma.steps[-1]
-    assert sp.simplify(general.statement.rhs - (softmax(z, m, k) * row_sum() - t[m, k]) / N) == 0
+    assert sp.simplify(general.statement.rhs - (softmax(theta, m, k) * row_sum() - t[m, k]) / N) == 0
 
 
 def test_a_false_identity_makes_the_proof_fail():
@@ -278,3 +281,18 @@ def test_the_scope_of_a_lemma_names_the_sizes_of_its_statement():
     assert LEMMAS["dense_weights"].scope == "every N, D, K"
     assert LEMMAS["softmax_jacobian"].scope == "every K"
     assert LEMMAS["conv_bias"].scope == "every N, D, K, A, B, R, S"
+
+
+def test_a_lemma_writes_a_step_as_a_bracket():
+    """SymPy's θ would be taken for the logits."""
+    assert r"\left[ {p}_{m,k} > \varepsilon \right]" in LEMMAS["cross_entropy"]._repr_latex_()
+    assert r"\left[ {x}_{m,k} > 0 \right]" in LEMMAS["relu"]._repr_latex_()
+    assert r"\theta" not in LEMMAS["max_pool"]._repr_latex_()
+
+
+@pytest.mark.parametrize("name", ["softmax_jacobian", "softmax_product", "softmax_cross_entropy", "label_smoothing"])
+def test_a_lemma_about_softmax_writes_p_and_says_once_what_it_is(name):
+    derivative, rule, meaning = LEMMAS[name]._repr_latex_().split(r"\\ &")
+    assert "{p}_" in derivative and "{p}_" in rule
+    assert "e^" not in derivative + rule
+    assert r"\text{where }" in meaning and meaning.count("e^") == 2

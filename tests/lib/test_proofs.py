@@ -44,7 +44,7 @@ def test_a_proof_says_what_was_proved_in_lines_that_fit_a_page():
 def test_the_jacobian_of_softmax_holds_the_derivatives(monkeypatch):
     proof = prove_jacobian(ml.Softmax(), size=3).check()
     assert proof.groups() == {"s/shift": 3, "J": 9}
-    monkeypatch.setattr(ml.Softmax, "jacobian", lambda self: self.s[:, :, None] * np.eye(3, dtype=object))
+    monkeypatch.setattr(ml.Softmax, "jacobian", lambda self: self.p[:, :, None] * np.eye(3, dtype=object))
     assert not prove_jacobian(ml.Softmax(), size=3).holds
 
 
