@@ -56,13 +56,13 @@ def test_each_activation_has_its_own_derivative(kind: type[ml.Layer], samples: i
 @given(st.integers(1, 5), sizes, seeds)
 def test_softmax_backward_is_the_product_with_its_jacobian(samples: int, size: int, seed: int):
     rng = np.random.default_rng(seed)
-    layer, ds = ml.Softmax(), rng.standard_normal((samples, size))
+    layer, dp = ml.Softmax(), rng.standard_normal((samples, size))
     s = layer.forward(4 * rng.standard_normal((samples, size)))
     jacobian = layer.jacobian()
     for n in range(samples):
         by_hand = [[s[n, i] * ((i == j) - s[n, j]) for j in range(size)] for i in range(size)]
         np.testing.assert_allclose(jacobian[n], by_hand, atol=1e-15)
-    np.testing.assert_allclose(layer.backward(ds), np.einsum("nij,ni->nj", jacobian, ds), atol=1e-14)
+    np.testing.assert_allclose(layer.backward(dp), np.einsum("nij,ni->nj", jacobian, dp), atol=1e-14)
 
 
 def test_relu_takes_the_subgradient_zero_at_zero():
