@@ -2,8 +2,10 @@
 
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 
 import matplotlib
+import nbformat
 import numpy as np
 import pytest
 
@@ -13,6 +15,17 @@ from mnistbook.ch06_matrix_form.flow import flow
 from mnistbook.ch19_where_the_time_goes.calls import logged
 
 matplotlib.use("agg")
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+
+def glued(notebook, name):
+    cells = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
+    outputs = [
+        output for cell in cells for output in cell.get("outputs", ()) if "scrapbook" in output.get("metadata", {})
+    ]
+    (found,) = [output for output in outputs if output.metadata.scrapbook.name == name]
+    return float(found.data["application/papermill.record/text/plain"])
 
 
 def multiplications(calls):
@@ -56,3 +69,8 @@ def test_the_flow_names_every_value_and_its_derivative():
     (axes,) = flow().axes
     drawn = {text.get_text() for text in axes.texts}
     assert {"$x$", "$z$", "$h$", r"$\theta$", "$W^{(1)}$", "$dW^{(1)}$", "$W^{(2)}$", "$dW^{(2)}$"} <= drawn
+
+
+def test_the_matrices_begin_with_the_sample_that_was_followed_by_hand():
+    """The network 2-2-2 stands in both chapters; its numbers must not drift apart."""
+    assert glued("06_matrix_form", "tiny_alone") == pytest.approx(glued("04_chain_rule", "by_hand"), rel=1e-12)
