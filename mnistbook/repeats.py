@@ -31,7 +31,7 @@ from mnistlab.sweeps.provenance import provenance
 from mnistlab.sweeps.run import train_run
 from mnistlab.sweeps.runner import Configuration
 
-__all__ = ["REPEATED", "SHORT", "Repeat", "main", "repeat", "stored_curves"]
+__all__ = ["OUTCOMES", "REPEATED", "SHORT", "Repeat", "main", "outcomes", "repeat", "stored_curves"]
 
 OUTCOMES = "repeated"
 """Name of the stored file of what came out."""
@@ -94,6 +94,31 @@ def repeat(name: str, curves: pd.DataFrame | None = None) -> again.Comparison:
     return again.compare(stored_curves(name) if curves is None else curves, frame, others)
 
 
+def outcomes(live: Iterable[again.Comparison] = ()) -> pd.DataFrame:
+    """Return one row for each store: what is repeated, the spread between seeds, the tolerance, and what came out.
+
+    ``nearest other seed`` and ``tolerance`` are computed from the store; ``difference`` and ``all digits`` come from
+    ``live``, or from the last time that the run was repeated and kept, on the processor that stands beside them.
+    """
+    fresh = {one.key: one for one in live}
+    last = results.read(OUTCOMES).set_index("store")
+    rows = []
+    for name, chosen in REPEATED.items():
+        curves = stored_curves(name)
+        others = None if chosen.others is None else [run.key for run in chosen.others[1]]
+        spread = again.compare(curves, curves[curves["key"] == chosen.run.key], others).spread
+        row = {"store": name, "run": chosen.run.key, "nearest other seed": spread, "tolerance": spread / 2}
+        if (one := fresh.get(chosen.run.key)) is not None:
+            row |= {"difference": one.difference, "all digits": "yes" if one.identical else "no", "where": "this build"}
+        elif name in last.index and last["run"][name] == chosen.run.key:
+            row |= {what: last[what][name] for what in ("difference", "all digits")}
+            row["where"] = f"{last['processor'][name]}, {last['date'][name]}"
+        else:
+            row |= {"difference": float("nan"), "all digits": "", "where": "weekly only"}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def main(arguments: Iterable[str]) -> int:
     """Repeat the named runs, or all; return 1 if one did not come out."""
     parser = argparse.ArgumentParser(prog="python -m mnistbook.repeats", description=main.__doc__)
@@ -108,7 +133,7 @@ def main(arguments: Iterable[str]) -> int:
     for name in options.names or REPEATED:
         start = process_time()
         one = repeat(name)
-        table = again.table([one]).assign(seconds=process_time() - start)
+        table = again.comparisons([one]).assign(seconds=process_time() - start)
         print(
             f"{name}: {'comes out' if one.holds else 'DOES NOT COME OUT'}\n{table.to_string(index=False)}", flush=True
         )

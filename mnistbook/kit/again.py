@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from mnistlab.sweeps.provenance import provenance
 from mnistlab.sweeps.run import Run
 
-__all__ = ["Comparison", "compare", "family", "table"]
+__all__ = ["Comparison", "compare", "comparisons", "family"]
 
 CONFIGURATION = (*(field.name for field in fields(Run) if field.name != "seed"), "project", "library", "rate")
 """Columns in which runs agree that differ in their seed only."""
@@ -81,7 +82,12 @@ class Comparison:
         return self
 
 
-def compare(stored: pd.DataFrame, rerun: pd.DataFrame, others: list[str] | None = None) -> Comparison:
+def compare(
+    stored: pd.DataFrame,
+    rerun: pd.DataFrame,
+    others: Sequence[str] | None = None,
+    quantities: Sequence[str] = ("loss", *MEASURED),
+) -> Comparison:
     """Compare a run that was trained again, or its first epochs, with what is stored of it.
 
     Parameters
@@ -92,6 +98,9 @@ def compare(stored: pd.DataFrame, rerun: pd.DataFrame, others: list[str] | None 
         The rows of one run.
     others
         Keys of the runs that stand for other seeds; by default those that :func:`family` finds.
+    quantities
+        What is compared, as far as it was measured. The loss, a mean over all steps of an epoch, hangs less on rounding
+        than what is measured between two steps.
 
     Raises
     ------
@@ -106,7 +115,7 @@ def compare(stored: pd.DataFrame, rerun: pd.DataFrame, others: list[str] | None 
         raise ValueError(f"no other seed of {key} is stored: nothing tells how far apart two would be")
     rerun = rerun.set_index("epoch")
     mine = stored[stored["key"] == key].set_index("epoch")
-    known = [name for name in ("loss", *MEASURED) if name in mine and name in rerun]
+    known = [name for name in quantities if name in mine and name in rerun]
     vectors = {
         other: stored[stored["key"] == other].set_index("epoch").reindex(rerun.index)[known].to_numpy(float)
         for other in (key, *others)
@@ -117,7 +126,8 @@ def compare(stored: pd.DataFrame, rerun: pd.DataFrame, others: list[str] | None 
     # An epoch in which few seeds happen to agree must not outweigh the others.
     scale = np.maximum(sd, np.nanmedian(np.where(np.isnan(sd).all(axis=0), 0, sd), axis=0))
     told = ~np.isnan(all_runs).any(axis=0) & (scale > 0)
-    told[:, 1:] &= ~np.isnan(again[:, 1:])  # what is measured at the end only; a loss that is no number is a finding
+    # What is measured at the end only is missing before; a loss that is no number is a finding.
+    told &= ~np.isnan(again) | (np.array(known) == "loss")
     if not told.any():
         raise ValueError(f"nothing that was measured tells the seeds of {key} apart")
 
@@ -146,16 +156,16 @@ def family(stored: pd.DataFrame, key: str) -> list[str]:
     return [other for other in runs.index if settings[other] == settings[key] and other != key]
 
 
-def table(comparisons: list[Comparison]) -> pd.DataFrame:
+def comparisons(found: list[Comparison]) -> pd.DataFrame:
     """Return one row a comparison, in the words of the pages."""
     return pd.DataFrame(
         {
-            "run": [one.key for one in comparisons],
-            "epochs": [one.epochs for one in comparisons],
-            "difference": [one.difference for one in comparisons],
-            "tolerance": [one.tolerance for one in comparisons],
-            "nearest other seed": [one.spread for one in comparisons],
-            "all digits": ["yes" if one.identical else "no" for one in comparisons],
+            "run": [one.key for one in found],
+            "epochs": [one.epochs for one in found],
+            "difference": [one.difference for one in found],
+            "tolerance": [one.tolerance for one in found],
+            "nearest other seed": [one.spread for one in found],
+            "all digits": ["yes" if one.identical else "no" for one in found],
         }
     )
 

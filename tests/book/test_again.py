@@ -113,7 +113,7 @@ def test_what_cannot_be_compared_is_refused():
     diverged = made(0)
     diverged.loc[2, "loss"] = np.nan
     assert again.compare(stored, diverged).difference == np.inf
-    assert list(again.table([again.compare(stored, made(0))])["all digits"]) == ["yes"]
+    assert list(again.comparisons([again.compare(stored, made(0))])["all digits"]) == ["yes"]
 
 
 # Networks that were kept
