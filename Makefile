@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install data report html pdf test notebooks check-notebooks check-report links standalone constraints hooks cover app-network experiments bench clean
+.PHONY: help install data report html pdf test notebooks check-notebooks check-report links standalone constraints hooks cover app-network experiments repeat headlines bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,12 @@ app-network: data  ## train the network that 'mnistlab serve' and the pad ship w
 
 experiments: data  ## run the long studies and store them in mnistbook/results/; STUDIES="NAME NAME" for some of them
 	@$(RUN) -m mnistbook.studies $(STUDIES)
+
+repeat: data  ## train one whole run of each study again and see whether it comes out; REPEAT="NAME --store"
+	@$(RUN) -m mnistbook.repeats $(REPEAT)
+
+headlines: data  ## train the networks of the headlines again and keep their weights in mnistbook/results/
+	@$(RUN) -m mnistbook.headlines
 
 bench: data  ## time the library beside PyTorch, Keras and others, and store the table; BENCH=--short for a glance
 	@$(RUN) -m mnistbook.ch19_where_the_time_goes.bench $(BENCH)

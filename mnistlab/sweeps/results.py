@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mnistlab.atomic import write_atomically
-from mnistlab.sweeps.provenance import COLUMNS, provenance
+from mnistlab.sweeps.provenance import COLUMNS, completed, provenance
 
 __all__ = ["last_rows", "read", "read_curves", "spot_check", "write"]
 
@@ -37,7 +37,8 @@ def write(name: str, frame: pd.DataFrame, *, folder: str | Path, extra_text: Seq
     A frame with the columns ``key`` and ``epoch``, as :func:`~mnistlab.sweeps.runner.sweep` returns it, becomes two
     files: ``NAME.csv`` has one row a run, with its configuration, provenance, seconds and the measurements of its last
     row; ``NAME_curves.csv`` has the columns that change from epoch to epoch, with key and epoch. Any other frame
-    becomes ``NAME.csv`` as it is. Columns of :func:`provenance` that are missing are filled in with those of now.
+    becomes ``NAME.csv`` as it is. Columns of :func:`provenance` that are missing are filled in with those of now; rows
+    that come with a provenance of their own get nothing from now, but "not recorded" where it says less.
 
     Rows are sorted by the columns up to ``seed``, or else stay in their order; floats have six digits.
 
@@ -66,6 +67,7 @@ def write(name: str, frame: pd.DataFrame, *, folder: str | Path, extra_text: Seq
     if frame.empty:
         raise ValueError(f"there are no rows to store as {name}")
     folder = Path(folder)
+    frame = completed(frame)  # what comes with a provenance of its own gets nothing from now
     now = provenance()
     frame = frame.assign(**{column: now[column] for column in COLUMNS if column not in frame})
     frame = frame[[column for column in frame if column not in COLUMNS] + list(COLUMNS)]
@@ -97,6 +99,8 @@ def write(name: str, frame: pd.DataFrame, *, folder: str | Path, extra_text: Seq
 def read(name: str, *, folder: str | Path | Traversable, extra_text: Sequence[str] = ()) -> pd.DataFrame:
     """Return the rows stored in ``folder`` as ``name``.
 
+    Where a table has provenance, columns of it that did not exist yet when the rows were stored say "not recorded".
+
     Raises
     ------
     FileNotFoundError
@@ -107,7 +111,8 @@ def read(name: str, *, folder: str | Path | Traversable, extra_text: Sequence[st
         raise FileNotFoundError(f"there are no stored results {file}")
     dtype = dict.fromkeys((*TEXT, *extra_text), str)
     with file.open(encoding="utf-8", newline="") as text:  # type: ignore[call-overload]  # newline is handed on
-        return pd.read_csv(text, dtype=dtype, keep_default_na=False, na_values=[""])
+        frame = pd.read_csv(text, dtype=dtype, keep_default_na=False, na_values=[""])
+    return completed(frame)
 
 
 def read_curves(name: str, *, folder: str | Path | Traversable, extra_text: Sequence[str] = ()) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from mnistlab.checks import check_positive, check_seed
 from mnistlab.sweeps.distributions import Distribution, draw
-from mnistlab.sweeps.provenance import provenance
+from mnistlab.sweeps.provenance import completed, provenance
 from mnistlab.sweeps.records import DamagedRecord, decode, encode, read_record, write_record
 from mnistlab.sweeps.run import train_run
 
@@ -207,7 +207,7 @@ def sweep(
                 line.update()
     if failed:
         raise SweepFailed({key: failed[key] for key in wanted if key in failed}, len(wanted), folder)
-    return pd.concat([frames[key] for key in wanted], ignore_index=True) if wanted else pd.DataFrame()
+    return completed(pd.concat([frames[key] for key in wanted], ignore_index=True)) if wanted else pd.DataFrame()
 
 
 class _Done(NamedTuple):

@@ -360,7 +360,7 @@ def test_what_cannot_be_called_is_refused(data, wrong):
 
 def test_pictures_show_what_they_say(digits):
     pytest.importorskip("matplotlib").use("Agg")
-    from mnistbook.ch13_augmentation.distortions import displacement_fields
+    from mnistbook.ch92_image_operations.distortions import displacement_fields
 
     above = displacement_fields(digits[0], (1, 4), size=1.5).axes[:2]
     for axes in above:

@@ -1,6 +1,8 @@
 """Stored results: what is written, where it comes from, and whether it comes out again."""
 
 import subprocess
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -115,7 +117,7 @@ def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):
     for file in (package / "__init__.py", tmp_path / "pyproject.toml", tmp_path / "README.md"):
         file.write_text("text\n")
     monkeypatch.setattr(mnistlab, "__file__", str(package / "__init__.py"))
-    fresh = provenance.__wrapped__
+    fresh = provenance_module._found.__wrapped__
     assert fresh()["commit"] == "unknown"  # no repository
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "-A")
@@ -140,6 +142,49 @@ def test_provenance_is_plain_and_complete():
     values = provenance()
     assert tuple(values) == COLUMNS and all(isinstance(value, str | int) and value for value in values.values())
     assert values["mnistlab"] == mnistlab.__version__ and values["numpy"] == np.__version__
+
+
+def test_provenance_names_processor_kernels_and_tensorflow(tmp_path, monkeypatch):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(
+        "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD  EPYC\nstepping\t: 1\n"
+        "flags\t\t: fpu fma sse4_2 smep avx avx2 avx512f hypervisor\n\nprocessor\t: 1\nflags\t: amx_tile\n"
+    )
+    name, features = provenance_module._processor(cpuinfo)
+    assert name == "AMD EPYC, family 25, model 17, stepping 1" and features == "avx avx2 avx512f fma sse4_2"
+    assert all(provenance_module._processor(tmp_path / "nowhere"))  # another system: what Python and NumPy know
+
+    entries = [
+        {"user_api": "openmp", "filepath": "/x/numpy.libs/a.so"},
+        {"user_api": "blas", "filepath": "/x/scipy.libs/b.so", "architecture": "Prescott"},
+        {"user_api": "blas", "filepath": "/x/numpy.libs/c.so", "architecture": "Zen"},
+    ]
+    monkeypatch.setattr(provenance_module, "threadpool_info", lambda: entries)
+    assert provenance_module._kernels() == "Zen"
+    monkeypatch.setattr(provenance_module, "threadpool_info", list)
+    assert provenance_module._kernels() == "unknown"
+
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    assert provenance()["tensorflow"] == "not used"
+    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(__version__="2.99"))  # imported since
+    assert provenance()["tensorflow"] == "2.99"
+
+
+def test_old_rows_say_what_was_not_recorded(tmp_path):
+    new = ["kernels", "tensorflow", "features"]
+    old = tidy().drop(columns=new)
+    results.write("old", old, folder=tmp_path)
+    (tmp_path / "older.csv").write_text(
+        results.read("old", folder=tmp_path).drop(columns=new).to_csv(index=False), encoding="utf-8"
+    )
+    for name in ("old", "older"):
+        read = results.read(name, folder=tmp_path)
+        assert (read[new] == "not recorded").all(axis=None) and (read["processor"] == "x").all()
+    newer = old[old["seed"] == 1].assign(kernels="Zen", tensorflow="2", features="fma")
+    both = pd.concat([old[old["seed"] == 0], newer])
+    results.write("both", both, folder=tmp_path)
+    assert set(results.read("both", folder=tmp_path)["kernels"]) == {"not recorded", "Zen"}
+    assert "kernels" not in results.read("old_curves", folder=tmp_path)  # where there is no provenance, none is missing
 
 
 # Whether it comes out again

@@ -12,7 +12,6 @@ import sys
 import time
 from contextlib import closing
 from importlib import import_module
-from math import nan
 from pathlib import Path
 
 from mnistbook import results
@@ -58,12 +57,7 @@ def main(arguments: list[str]) -> int:
 
     frame = store.frame()
     print(report.text(frame))
-    print("\nmedian (quartiles), and the ratio to mnistlab in the same round; limits that the project sets itself,")
-    print("by the clock, which other work on the machine falsifies, and by processor time with one thread:")
-    by_processor = {what: found for what, found, _ in report.targets(frame, "processor_ratio")}
-    for what, found, limit in report.targets(frame):
-        verdict = "holds" if found <= limit else "does not hold"
-        print(f"{what:40} {found:7.3f}, at most {limit:g}: {verdict:14} ({by_processor.get(what, nan):.2f})")
+    print(report.judged(frame))
     about = provenance() | store.versions
     print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
     if not options.short:

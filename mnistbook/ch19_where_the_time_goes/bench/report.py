@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import pandas as pd
 
 from mnistbook.ch19_where_the_time_goes.bench.peers import BOUND, OURS
 from mnistbook.ch19_where_the_time_goes.bench.startup import BEYOND
 
-__all__ = ["targets", "text"]
+__all__ = ["judged", "targets", "text"]
 
 NO_RIVALS = (OURS, BOUND)
 BY = ["network", "optimizer", "batch", "threads"]
@@ -33,6 +35,19 @@ def _cells(row: pd.Series) -> list[str]:
     ratio = f"{row['ratio']:6.2f} ×" if pd.notna(row["ratio"]) else ""
     ratio += f"  ({row['processor_ratio']:.2f} × by processor time)" if pd.notna(row["processor_ratio"]) else ""
     return [f"{row['peer']:24}", f"{', '.join(settings):48}", f"{row['quantity']:28}", f"{spread:32}", ratio]
+
+
+def judged(frame: pd.DataFrame) -> str:
+    """Return what the project asks of itself and whether it holds, one line each."""
+    lines = [
+        "\nmedian (quartiles), and the ratio to mnistlab in the same round; limits that the project sets itself,",
+        "by the clock, which other work on the machine falsifies, and by processor time with one thread:",
+    ]
+    by_processor = {what: found for what, found, _ in targets(frame, "processor_ratio")}
+    for what, found, limit in targets(frame):
+        verdict = "holds" if found <= limit else "does not hold"
+        lines.append(f"{what:40} {found:7.3f}, at most {limit:g}: {verdict:14} ({by_processor.get(what, nan):.2f})")
+    return "\n".join(lines)
 
 
 def targets(frame: pd.DataFrame, ratio: str = "ratio") -> list[tuple[str, float, float]]:

@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 
 from mnistbook.ch19_where_the_time_goes.bench.peers import PEERS
-from mnistbook.ch19_where_the_time_goes.bench.report import targets
 
 __all__ = [
     "accuracy",
     "epochs",
     "inference",
-    "limits",
     "line",
     "machine",
     "memory",
@@ -139,15 +137,6 @@ def line(part: pd.DataFrame) -> tuple[float, float]:
     """Return slope and intercept of log seconds over log value, by least squares, for rows of one peer and quantity."""
     slope, intercept = np.polyfit(np.log(part["value"]), np.log(part["median"]), 1)
     return float(slope), float(intercept)
-
-
-def limits(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what this project asks of itself, what was measured (the worst case of all rows), and whether it holds."""
-    lines = [
-        {"asked": what, "measured": found, "at most": limit, "holds": "yes" if found <= limit else "no"}
-        for what, found, limit in targets(rows)
-    ]
-    return pd.DataFrame(lines)
 
 
 def _classic(rows: pd.DataFrame, threads: int) -> pd.DataFrame:

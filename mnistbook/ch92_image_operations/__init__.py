@@ -1,0 +1,1 @@
+"""Appendix: how an image is straightened and distorted."""

@@ -1,0 +1,1 @@
+"""Appendix: every look at the test images."""

@@ -1,0 +1,185 @@
+"""Every configuration that was tried on the test images, from the stores, and what was decided by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from importlib.resources import as_file, files
+
+import pandas as pd
+from safetensors import safe_open
+
+from mnistbook import results
+from mnistbook.projects.registry import PROJECTS
+from mnistlab.sweeps.run import Run
+
+__all__ = ["BUILT", "ENTRIES", "SHIPPED", "Entry", "ledger", "looks_of", "stores_with_test_accuracies"]
+
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Why some of the runs of a store were tried on the test images, and what was decided by it.
+
+    Attributes
+    ----------
+    why
+        What they were.
+    decided
+        What hung on the outcome.
+    which
+        Whether a row of the store is one of them.
+    """
+
+    why: str
+    decided: str = NOTHING
+    which: Callable[[pd.Series], bool] = lambda row: True
+
+
+ENTRIES: dict[str, tuple[Entry, ...]] = {
+    "published": (Entry("a published network, as its authors tried it", "whether the published accuracy comes out"),),
+    "published_from_seed": (Entry("the same from its author's weights", "whether the published accuracy comes out"),),
+    "keras_dense": (Entry("a published Keras model", "whether the published accuracy comes out"),),
+    "convolution": (
+        Entry("a published convolutional network, as its authors tried it", "whether the published accuracy comes out"),
+    ),
+    "research": (
+        Entry("a trial of project 3's notebook, as its authors made it", "whether the published one comes out"),
+    ),
+    "hyperparameters": (Entry("the best of the second round, on validation images"),),
+    "generalization": (
+        Entry("the best of the ablation, on validation images", which=lambda row: row["hidden"] == "300"),
+        Entry(
+            "the better of two candidates, on validation images",
+            "that the search was reopened: 98.7 % had been the goal, and it fell short",
+            which=lambda row: row["hidden"] == "800" and row["average_last"] == 0,
+        ),
+        Entry(
+            "the best of five candidates, on validation images",
+            "that one more search began, on deskewed images: it fell short again",
+            which=lambda row: row["hidden"] == "800" and row["average_last"] > 0,
+        ),
+    ),
+    "augmentation": (
+        Entry(
+            "the best of three candidates without augmentation, on deskewed validation images",
+            which=lambda row: row["augmentation"] == "none",
+        ),
+        Entry("the best of three candidates, on validation images", which=lambda row: row["augmentation"] != "none"),
+    ),
+    "kept": (Entry("a network of a headline, trained once more and kept", "whether the stored accuracy comes out"),),
+    "bench": (Entry("a framework with settings usual for it: how long until it reaches an accuracy"),),
+}
+"""By store. A row belongs to the first entry that says so."""
+
+SHIPPED = Entry("the network that ships with the application, chosen on validation images and on drawings")
+
+BUILT: dict[str, str] = {
+    "01_data": "the nearest mean image, which learns nothing from them",
+    "02_network": "a network that has not been trained: it guesses",
+    "03_training": "the first network, on project 5's own division of all 70,000 images, beside its published figures",
+    "05_softmax": "a small network: which digits it confuses",
+    "07_checking_gradients": "networks with wrong gradients: how far they get",
+    "10_published": "that two layers without an activation are one; and the weights of project 4's authors",
+    "13_augmentation": "committees, of every size, of the five stored networks: do they vote better?",
+    "14_what_it_learnt": "networks of the two kinds that the chapter looks into: what they get wrong",
+    "16_dense_in_keras": "one image, read by two networks after one epoch",
+    "17_convolution": "small networks with and without convolution; two epochs of the elastic recipe, for its speed",
+    "18_draw_your_own": "the shipped network: clean images beside drawn and spoilt ones",
+    "92_image_operations": "no network: how far images lean",
+    "94_again": "the kept networks, and the stored runs that are repeated",
+}
+"""Notebooks whose cells read the test images in each build, and for what. Nothing is chosen by it."""
+
+
+def stores_with_test_accuracies() -> list[str]:
+    """Return the names of the stored tables that hold what networks said on the test images."""
+    found = []
+    for path in sorted(results.FOLDER.iterdir(), key=lambda path: path.name):
+        name = path.name.removesuffix(".csv")
+        if not path.name.endswith(".csv") or name.endswith(("_curves", "_answers", "_contested", "_weights")):
+            continue  # these are of the runs of the table without the ending
+        if len(looks_of(name)):
+            found.append(name)
+    return found
+
+
+def looks_of(name: str) -> pd.DataFrame:
+    """Return the rows of a store that were tried on the test images, with ``looks``, how often in their training."""
+    rows = results.read(name, extra_text=("project", "wrong"))
+    if name == "bench":
+        rows = rows[rows["variable"] == "test accuracy"].drop_duplicates("peer")
+        return rows.assign(looks=rows["repetitions"])
+    measured = [column for column in rows if column.removeprefix("final_") in ("test_accuracy", "test_loss")]
+    rows = rows[rows[measured].notna().any(axis=1)]
+    looks = pd.Series(1, index=rows.index)
+    if (results.FOLDER / f"{name}_curves.csv").is_file():
+        curves = results.read(f"{name}_curves")
+        if "test_accuracy" in curves:
+            looks = rows["key"].map(curves.groupby("key")["test_accuracy"].count()).clip(lower=1)
+    return rows.assign(looks=looks)
+
+
+def ledger() -> pd.DataFrame:
+    """Return one row for each configuration that was tried on the test images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``store``; ``what was tried``; ``as``, why; ``runs``; ``looks``, how often the test images were read, all runs
+        and epochs together; ``decided by it``.
+
+    Raises
+    ------
+    KeyError
+        If a store has test accuracies, and ENTRIES does not say why.
+    """
+    rows = []
+    for name in stores_with_test_accuracies():
+        if name not in ENTRIES:
+            raise KeyError(f"{name} holds test accuracies: say in ENTRIES why, and what was decided by them")
+        tried = looks_of(name)
+        for (what, number), part in tried.groupby(
+            [tried.apply(_what, axis=1), tried.apply(_place, args=(name,), axis=1)]
+        ):
+            entry = ENTRIES[name][number]
+            runs = int(part["repetitions"].sum()) if name == "bench" else len(part)
+            rows.append((name, what, entry.why, runs, int(part["looks"].sum()), entry.decided))
+    with as_file(files("mnistlab.app") / "digits.safetensors") as path, safe_open(path, "np") as file:
+        about = file.metadata()
+    sizes = [layer["inputs"] for layer in json.loads(about["layers"]) if "inputs" in layer]
+    what = f"{'-'.join(map(str, sizes))}-10, {about['epochs']} epochs, both distortions"
+    rows.append((about["made_by"], what, SHIPPED.why, 1, 1, SHIPPED.decided))
+    columns = ["store", "what was tried", "as", "runs", "looks", "decided by it"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _place(row: pd.Series, name: str) -> int:
+    for number, entry in enumerate(ENTRIES[name]):
+        if entry.which(row):
+            return number
+    raise KeyError(f"no entry of {name} says why {row['key']} was tried on the test images")
+
+
+def _what(row: pd.Series) -> str:
+    """Return a configuration in words: what differs from the usual run, or a project's title."""
+    if "peer" in row:
+        return f"{row['peer']}: {row['network']}, {row['optimizer']}, batches of {row['batch']:.0f}"
+    if "trial" in row:
+        return f"project 3: {row['trial']}"
+    if "network" in row:
+        return row["network"]
+    if "project" in row:
+        rate = f", rate {row['rate']:g}" if "rate" in row and pd.notna(row["rate"]) else ""
+        library = f", in {row['library']}" if "library" in row else ""
+        return f"{row['project']}: {PROJECTS[row['project']].title}{rate}, {row['epoch']:.0f} epochs{library}"
+    usual = Run().columns() | {"hidden": ""}
+    hidden_from_reader = ("seed", "validation", "test", "train_metrics", "train_size", "epochs", "hidden")
+    differs = [
+        f"{field.name.replace('_', ' ')} {row[field.name]}".removesuffix(" True")
+        for field in fields(Run)
+        if field.name not in hidden_from_reader and row[field.name] != usual[field.name]
+    ]
+    return ", ".join([f"784-{row['hidden']}-10", f"{row['epochs']} epochs", *differs])
