@@ -5,9 +5,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mnistbook.ch92_build_it_yourself import steps
+from mnistbook.ch95_build_it_yourself import steps
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "92_build_it_yourself.ipynb"
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "95_build_it_yourself.ipynb"
 CELLS = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
 ASKED = [cell.source for cell in CELLS if "    ...\n" in cell.source]
 SOLVED = [
