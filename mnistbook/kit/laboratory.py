@@ -73,7 +73,7 @@ class Preset(NamedTuple):
 
 
 PRESETS: dict[str, Preset] = {
-    "calm": Preset("It learns", {}, "Both losses fall; the pictures of the weights turn from noise to strokes."),
+    "calm": Preset("It learns", {}, "Both losses fall, and strokes appear in the noise of the weights."),
     "small-rate": Preset(
         "Too small a rate", {"learning_rate": 0.0003}, "The loss falls all the time, and has hardly begun when it ends."
     ),
@@ -224,12 +224,12 @@ class Laboratory:
         epochs = history["epoch"]
         losses.plot(epochs, history["loss"], color=COLOURS[0], label="training")
         losses.plot(epochs, history["validation_loss"], color=COLOURS[1], label="validation")
-        losses.set(xlabel="epoch", title="loss", ylim=(0, None))
+        losses.set(xlabel="epoch", title="loss", ylim=(0, None), xticks=epochs[1::2])
         losses.legend(fontsize=8)
         accuracies.plot(epochs, 100 * history["validation_accuracy"], color=COLOURS[1])
-        accuracies.set(xlabel="epoch", title="validation accuracy, %")
-        weights.imshow(_sheet(network.layers[0].W), cmap="PuOr", norm="linear", vmin=-0.5, vmax=0.5)
-        weights.set_title("weights, one square a hidden unit")
+        accuracies.set(xlabel="epoch", title="validation accuracy, %", xticks=epochs[1::2])
+        weights.imshow(_sheet(network.layers[0].W), cmap="PuOr_r", vmin=-0.25, vmax=0.25)
+        weights.set_title("first layer's weights")
         frame(weights)
         for axes in (losses, accuracies, weights):
             axes.title.set_fontsize(10)
