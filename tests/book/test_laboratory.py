@@ -467,14 +467,18 @@ def test_a_frame_of_a_stranger_that_may_only_run_scripts_is_enough(browser):
     page.close()
 
 
-@pytest.mark.parametrize("missing", ["Worker", "DecompressionStream"])
-def test_where_it_cannot_run_it_says_so_and_leads_to_the_page(browser, tmp_path, missing):
+@pytest.mark.parametrize(
+    ("before", "replaced", "by"),
+    [
+        ("<script>delete window.Worker</script>", "", ""),
+        ("""<meta http-equiv="Content-Security-Policy" content="worker-src 'none'">""", "", ""),
+        ("", "new DecompressionStream", "new NoSuchStream"),
+    ],
+)
+def test_where_it_cannot_run_it_says_so_and_leads_to_the_page(browser, tmp_path, before, replaced, by):
     page, file = browser.new_page(), tmp_path / "page.html"
     page.set_default_timeout(PATIENCE_MS)
-    text = Laboratory()._repr_html_()
-    if missing == "DecompressionStream":
-        text = text.replace("new DecompressionStream", "new NoSuchStream")
-    file.write_text(f"<script>delete window.{missing}</script>{text}", encoding="utf-8")
+    file.write_text(HEAD + before + Laboratory()._repr_html_().replace(replaced, by), encoding="utf-8")
     page.goto(file.as_uri())
     link = page.get_by_role("link", name="the page of the report")
     link.wait_for()

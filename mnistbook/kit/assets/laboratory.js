@@ -122,8 +122,8 @@ function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
     if (preset || !hash.startsWith(`#${start.name}?`)) return Boolean(preset);
     const changes = {};
     for (const [name, value] of new URLSearchParams(hash.slice(start.name.length + 2))) {
-      const known = names.includes(name) && start.controls[name].choices.find((choice) => String(choice) === value);
-      if (known !== undefined && known !== false) changes[name] = known;
+      const known = names.includes(name) ? start.controls[name].choices.find((choice) => String(choice) === value) : undefined;
+      if (known !== undefined) changes[name] = known;
     }
     select(changes);
     begin(true);
