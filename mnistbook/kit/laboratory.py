@@ -168,7 +168,8 @@ class Laboratory:
     Parameters
     ----------
     controls
-        Names of the settings that the reader may change, of :data:`CONTROLS`; the others keep their first choice.
+        Names of the settings that the reader may change, of :data:`CONTROLS`; the others keep their first choice. Only
+        with all of them are the update-to-weight ratio and the slope of hidden units shown, for readers who know these.
     presets
         Names of those :data:`PRESETS` that are offered; an address that ends in ``#NAME-PRESET`` leads to one.
     name
@@ -248,6 +249,7 @@ class Laboratory:
             "start": self.settings(),
             "presets": {name: PRESETS[name]._asdict() for name in self.presets},
             "training": TRAINING,
+            "details": self.controls == tuple(CONTROLS),
         }
         text = json.dumps(start).replace("</", r"<\/")  # inside a script, "</" would end it
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -258,7 +260,8 @@ class Laboratory:
         return (
             f"<style>\n{style}</style>\n"
             f'<div class="mnistlab-laboratory" data-laboratory="{digest}" role="group" '
-            f'aria-label="{html.escape(repr(self))}"><noscript>This laboratory needs JavaScript.</noscript></div>\n'
+            f'aria-label="{html.escape(repr(self))}">This laboratory needs JavaScript. It runs on '
+            f'<a href="{start["address"]}">the page of the report</a>.</div>\n'
             f"<script>\n(() => {{\n{code}const start = {text};\n"
             f'start.digits = "{base64.b64encode(picture()).decode()}";\n'
             f"for (const root of document.querySelectorAll({unstarted!r})) {{\n"
