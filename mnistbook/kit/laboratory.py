@@ -73,7 +73,7 @@ class Preset(NamedTuple):
 
 
 PRESETS: dict[str, Preset] = {
-    "calm": Preset("It learns", {}, "Both losses fall; the pictures of the weights turn from noise to strokes."),
+    "calm": Preset("It learns", {}, "Both losses fall, and strokes appear in the noise of the weights."),
     "small-rate": Preset(
         "Too small a rate", {"learning_rate": 0.0003}, "The loss falls all the time, and has hardly begun when it ends."
     ),
@@ -168,7 +168,8 @@ class Laboratory:
     Parameters
     ----------
     controls
-        Names of the settings that the reader may change, of :data:`CONTROLS`; the others keep their first choice.
+        Names of the settings that the reader may change, of :data:`CONTROLS`; the others keep their first choice. Only
+        with all of them are the update-to-weight ratio and the slope of hidden units shown, for readers who know these.
     presets
         Names of those :data:`PRESETS` that are offered; an address that ends in ``#NAME-PRESET`` leads to one.
     name
@@ -224,12 +225,12 @@ class Laboratory:
         epochs = history["epoch"]
         losses.plot(epochs, history["loss"], color=COLOURS[0], label="training")
         losses.plot(epochs, history["validation_loss"], color=COLOURS[1], label="validation")
-        losses.set(xlabel="epoch", title="loss", ylim=(0, None))
+        losses.set(xlabel="epoch", title="loss", ylim=(0, None), xticks=epochs[1::2])
         losses.legend(fontsize=8)
         accuracies.plot(epochs, 100 * history["validation_accuracy"], color=COLOURS[1])
-        accuracies.set(xlabel="epoch", title="validation accuracy, %")
-        weights.imshow(_sheet(network.layers[0].W), cmap="PuOr", norm="linear", vmin=-0.5, vmax=0.5)
-        weights.set_title("weights, one square a hidden unit")
+        accuracies.set(xlabel="epoch", title="validation accuracy, %", xticks=epochs[1::2])
+        weights.imshow(_sheet(network.layers[0].W), cmap="PuOr_r", vmin=-0.25, vmax=0.25)
+        weights.set_title("first layer's weights")
         frame(weights)
         for axes in (losses, accuracies, weights):
             axes.title.set_fontsize(10)
@@ -248,6 +249,7 @@ class Laboratory:
             "start": self.settings(),
             "presets": {name: PRESETS[name]._asdict() for name in self.presets},
             "training": TRAINING,
+            "details": self.controls == tuple(CONTROLS),
         }
         text = json.dumps(start).replace("</", r"<\/")  # inside a script, "</" would end it
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -258,7 +260,8 @@ class Laboratory:
         return (
             f"<style>\n{style}</style>\n"
             f'<div class="mnistlab-laboratory" data-laboratory="{digest}" role="group" '
-            f'aria-label="{html.escape(repr(self))}"><noscript>This laboratory needs JavaScript.</noscript></div>\n'
+            f'aria-label="{html.escape(repr(self))}">This laboratory needs JavaScript. It runs on '
+            f'<a href="{start["address"]}">the page of the report</a>.</div>\n'
             f"<script>\n(() => {{\n{code}const start = {text};\n"
             f'start.digits = "{base64.b64encode(picture()).decode()}";\n'
             f"for (const root of document.querySelectorAll({unstarted!r})) {{\n"

@@ -43,6 +43,14 @@ def test_a_laboratory_has_html_for_the_page_a_picture_for_print_and_text():
     }
 
 
+def test_where_no_script_runs_a_line_leads_to_the_page(browser):
+    page = browser.new_page(java_script_enabled=False)
+    page.set_content(Laboratory(name="try", page="notebooks/03_training.html", presets=())._repr_html_())
+    link = page.get_by_role("link", name="the page of the report")
+    assert link.get_attribute("href") == "https://mnistlab.github.io/mnistlab/notebooks/03_training.html"
+    page.close()
+
+
 def test_the_picture_holds_training_images_and_their_labels():
     image, (images, labels) = Image.open(io.BytesIO(picture())), digits()
     rows = np.asarray(image)
@@ -389,7 +397,7 @@ def test_two_runs_stand_side_by_side(opened):
         [second["validationLoss"], first["validationLoss"]], rel=0.01
     )
     assert page.locator("polyline.kept").count() == 4 and page.locator("polyline").count() == 8
-    assert page.locator("figure canvas:visible").count() == 2
+    assert page.locator(".charts canvas:visible").count() == 2
     assert "Kept run" in page.locator("svg").first.get_attribute("aria-label")
 
 
@@ -429,7 +437,7 @@ def test_it_fits_a_phone_has_the_colours_of_its_page_and_keeps_nobody_out(opened
     press(page, "Keep")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     colours = page.eval_on_selector_all(
-        ".mnistlab-laboratory :is(p, th, button, select, caption, figcaption)",
+        ".mnistlab-laboratory :is(p, th, button, select, caption)",
         "all => [...new Set(all.map(e => getComputedStyle(e).color))]",
     )
     assert colours == ["rgb(238, 238, 238)"]
@@ -446,6 +454,8 @@ def test_laboratories_on_one_page_do_not_disturb_each_other_and_leave_no_names_b
     page.wait_for_function("document.querySelectorAll('.numbers[data-value]').length === 2")
     wait_until_second = "document.querySelectorAll('.numbers')[1].textContent.match(/^Step [1-9]/)"
     page.wait_for_function(wait_until_second)
+    assert page.locator("svg").count() == 3 + 2
+    assert ["slope" in text for text in page.locator(".numbers").all_inner_texts()] == [True, False]
     assert shown(page)["step"] == 0 and page.locator("select").count() == len(CONTROLS) + 2
     assert page.evaluate("Object.keys(window).filter((name) => name.startsWith('laboratory'))") == []
 
@@ -467,14 +477,18 @@ def test_a_frame_of_a_stranger_that_may_only_run_scripts_is_enough(browser):
     page.close()
 
 
-@pytest.mark.parametrize("missing", ["Worker", "DecompressionStream"])
-def test_where_it_cannot_run_it_says_so_and_leads_to_the_page(browser, tmp_path, missing):
+@pytest.mark.parametrize(
+    ("before", "replaced", "by"),
+    [
+        ("<script>delete window.Worker</script>", "", ""),
+        ("""<meta http-equiv="Content-Security-Policy" content="worker-src 'none'">""", "", ""),
+        ("", "new DecompressionStream", "new NoSuchStream"),
+    ],
+)
+def test_where_it_cannot_run_it_says_so_and_leads_to_the_page(browser, tmp_path, before, replaced, by):
     page, file = browser.new_page(), tmp_path / "page.html"
     page.set_default_timeout(PATIENCE_MS)
-    text = Laboratory()._repr_html_()
-    if missing == "DecompressionStream":
-        text = text.replace("new DecompressionStream", "new NoSuchStream")
-    file.write_text(f"<script>delete window.{missing}</script>{text}", encoding="utf-8")
+    file.write_text(HEAD + before + Laboratory()._repr_html_().replace(replaced, by), encoding="utf-8")
     page.goto(file.as_uri())
     link = page.get_by_role("link", name="the page of the report")
     link.wait_for()

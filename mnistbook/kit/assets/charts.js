@@ -23,9 +23,9 @@ function laboratoryCharts(add) {
 
   // Returns a function that draws lines: [{ kind, points: [[x, y], ...] }], and says them to whoever cannot see them.
   return function chart(parent, { title, log, least, most }) {
-    const figure = add(parent, "figure", {});
-    add(figure, "figcaption", { "aria-hidden": "true" }, title);
-    const svg = add(figure, "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
+    const box = add(parent, "div", {});
+    add(box, "p", { "aria-hidden": "true" }, title);
+    const svg = add(box, "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
     return (lines, across, words) => {
       svg.textContent = "";
       svg.setAttribute("aria-label", `${title}. ${words}`);

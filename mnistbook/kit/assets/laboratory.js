@@ -71,7 +71,7 @@ function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
   const chart = makeCharts(add);
   const loss = chart(charts, { title: "Loss", log: true, least: 1, most: 2.5 });
   const accuracy = chart(charts, { title: "Validation accuracy, %", log: false, least: 100, most: 100 });
-  const ratio = chart(charts, { title: "Update-to-weight ratio", log: true, least: 1e-3, most: 1e-3 });
+  const ratio = start.details && chart(charts, { title: "Update-to-weight ratio", log: true, least: 1e-3, most: 1e-3 });
   const sheets = add(root, "div", { class: "charts" });
   const [drawing, keptDrawing] = ["", "Kept run: "].map((whose) => sheet(whose));
   const mistakes = add(root, "div", {});
@@ -80,11 +80,11 @@ function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
   const comparison = add(root, "div", { class: "comparison" });
 
   function sheet(whose) {
-    const figure = add(sheets, "figure", { hidden: "" });
-    const caption = add(figure, "figcaption", {});
-    const canvas = add(figure, "canvas", { role: "img" });
+    const box = add(sheets, "div", { hidden: "" });
+    const caption = add(box, "p", {});
+    const canvas = add(box, "canvas", { role: "img" });
     return ({ image, width, height }, units) => {
-      figure.hidden = false;
+      box.hidden = false;
       Object.assign(canvas, { width, height });
       canvas.getContext("2d").putImageData(new ImageData(image, width, height), 0, 0);
       caption.textContent = `${whose}First layer's weights, one square a hidden unit (${units})`;
@@ -122,8 +122,8 @@ function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
     if (preset || !hash.startsWith(`#${start.name}?`)) return Boolean(preset);
     const changes = {};
     for (const [name, value] of new URLSearchParams(hash.slice(start.name.length + 2))) {
-      const known = names.includes(name) && start.controls[name].choices.find((choice) => String(choice) === value);
-      if (known !== undefined && known !== false) changes[name] = known;
+      const known = names.includes(name) ? start.controls[name].choices.find((choice) => String(choice) === value) : undefined;
+      if (known !== undefined) changes[name] = known;
     }
     select(changes);
     begin(true);
@@ -225,11 +225,12 @@ function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
     const { now, step, total } = told;
     go.textContent = isGoing() ? "Pause" : told.state === "over" ? "Train again" : "Train";
     onlyStep.disabled = isGoing() || told.state === "over";
-    numbers.textContent =
-      `Step ${step} of ${total}, epoch ${now.epoch.toFixed(2)}. Loss ${number3(now.loss)} in training, ` +
-      `${number3(now.validationLoss)} in validation; accuracy ${percent(now.accuracy)}. ` +
+    const details =
       `Update-to-weight ratio ${number3(now.ratio)}. The slope of the hidden units is nearly 0 in ` +
       `${percent(now.flat)} of all cases; of ${now.silent} of ${settings.hidden} units, for every image.`;
+    numbers.textContent =
+      `Step ${step} of ${total}, epoch ${now.epoch.toFixed(2)}. Loss ${number3(now.loss)} in training, ` +
+      `${number3(now.validationLoss)} in validation; accuracy ${percent(now.accuracy)}. ${start.details ? details : ""}`;
     numbers.dataset.value = JSON.stringify({ step, ...now, wrong: now.mistakes });
     drawCurves();
     drawing(told.weights, settings.hidden);
@@ -256,7 +257,7 @@ function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
       ratio: (now) => number3(now.ratio),
     };
     for (const [name, draw] of Object.entries({ loss, accuracy, ratio })) {
-      draw(lines(name), across, `Now ${words[name](state.now)}.${also(words[name])}`);
+      if (draw) draw(lines(name), across, `Now ${words[name](state.now)}.${also(words[name])}`);
     }
   }
 

@@ -49,10 +49,10 @@ function laboratoryWorker(kit) {
     network.initialize(random[0], settings.initial);
     const perEpoch = Math.ceil(settings.images / settings.batch_size);
     const steps = perEpoch * settings.epochs;
-    // Reading the validation images costs as much as a third of them in training.
-    const every = Math.max(Math.ceil(steps / 80), Math.ceil(1000 / settings.batch_size), 1);
+    // Points of the curves. Each costs a reading of all validation images, a third of what it takes to train on as many.
+    const looks = Math.min(steps, Math.max(8, Math.min(80, Math.floor((settings.images * settings.epochs) / 1000))));
     run = {
-      settings, network, perEpoch, steps, every,
+      settings, network, perEpoch, steps, looks,
       optimizer: new Optimizer(settings),
       orderRandom: random[1], dropoutRandom: random[2],
       validation: { x: data.x.subarray(training * PIXELS), labels: data.labels.subarray(training) },
@@ -79,7 +79,8 @@ function laboratoryWorker(kit) {
   function step(look) {
     const { network, optimizer, dropoutRandom } = run;
     const { x, labels } = batch();
-    const due = (run.step + 1) % run.every === 0 || run.step + 1 === run.steps;
+    const looked = (steps) => Math.floor((steps * run.looks) / run.steps);
+    const due = looked(run.step + 1) > looked(run.step);
     const before = due || look ? network.parameters.slice() : null;
     run.loss = trainStep(network, optimizer, x, labels, dropoutRandom);
     run.step++;
@@ -124,7 +125,7 @@ function laboratoryWorker(kit) {
   // Each hidden unit's weights as 28 × 28 pixels, positive ones orange, negative ones blue, on a sheet of its own.
   function weights() {
     const { W, outputs: units } = run.network.first;
-    const across = Math.ceil(Math.sqrt(2 * units));
+    const across = 2 ** Math.ceil(Math.log2(2 * units) / 2);
     const [width, height] = [29 * across + 1, 29 * Math.ceil(units / across) + 1];
     const image = new Uint8ClampedArray(4 * width * height);
     const largest = W.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
