@@ -114,6 +114,7 @@ def compare(
     if not others:
         raise ValueError(f"no other seed of {key} is stored: nothing tells how far apart two would be")
     rerun = rerun.set_index("epoch")
+    stored = _when_measured(stored[stored["key"].isin([key, *others])])
     mine = stored[stored["key"] == key].set_index("epoch")
     known = [name for name in quantities if name in mine and name in rerun]
     vectors = {
@@ -143,6 +144,16 @@ def compare(
         identical=[f"{value:.6g}" for value in again.ravel()] == [f"{value:.6g}" for value in kept.ravel()],
         same_machine=_same_machine(mine.iloc[0]),
     )
+
+
+def _when_measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with what was measured at the end of a run in its last row only: it stands in all of them."""
+    rows = rows.copy()
+    runs = rows.groupby("key")
+    before = rows["epoch"] < runs["epoch"].transform("max")
+    for name in set(MEASURED) & set(rows):
+        rows.loc[before & (runs[name].transform("nunique") == 1), name] = np.nan
+    return rows
 
 
 def family(stored: pd.DataFrame, key: str) -> list[str]:

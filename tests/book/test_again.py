@@ -101,6 +101,16 @@ def test_on_the_same_machine_all_digits_are_asked_for(monkeypatch):
     assert set(again.MACHINE) <= set(COLUMNS)
 
 
+def test_what_was_measured_at_the_end_is_compared_with_the_end():
+    """A stored row of any epoch has the accuracy of the trained network; a run that stops early has another one."""
+    stored = pd.concat([made(seed, test_accuracy=0.98 + seed / 1000) for seed in range(3)])
+    begun = made(0)[:1].assign(test_accuracy=0.9)
+    assert again.compare(stored, begun).check().difference == 0
+    ended = made(0).assign(test_accuracy=[np.nan, np.nan, 0.9])
+    assert not again.compare(stored, ended).holds
+    assert again.compare(stored, made(0).assign(test_accuracy=[np.nan, np.nan, 0.98])).check().identical
+
+
 def test_what_cannot_be_compared_is_refused():
     stored = pd.concat([made(0), made(1), made(2).assign(hidden="800")])
     assert again.family(stored, "run0") == ["run1"]
