@@ -113,7 +113,7 @@ def compare(
     others = family(stored, key) if others is None else others
     if not others:
         raise ValueError(f"no other seed of {key} is stored: nothing tells how far apart two would be")
-    rerun = rerun.set_index("epoch")
+    rerun = _when_measured(rerun).set_index("epoch")
     stored = _when_measured(stored[stored["key"].isin([key, *others])])
     mine = stored[stored["key"] == key].set_index("epoch")
     known = [name for name in quantities if name in mine and name in rerun]
@@ -141,7 +141,9 @@ def compare(
         len(rerun),
         distance(again),
         min(distance(vectors[other]) for other in others),
-        identical=[f"{value:.6g}" for value in again.ravel()] == [f"{value:.6g}" for value in kept.ravel()],
+        identical=all(
+            f"{new:.6g}" == f"{old:.6g}" for new, old in zip(again.flat, kept.flat, strict=True) if not math.isnan(old)
+        ),
         same_machine=_same_machine(mine.iloc[0]),
     )
 

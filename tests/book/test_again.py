@@ -33,7 +33,7 @@ def exchanged(rows, one, other):
 def test_in_every_store_another_seed_s_run_makes_the_check_red(curves, name):
     rows, tried = curves[name], 0
     keys = rows["key"].unique()
-    for key in keys[:: 1 + len(keys) // 100]:  # of hundreds, a hundred
+    for key in keys[:: 1 + len(keys) // 30]:  # of many, some
         own, others = rows[rows["key"] == key], again.family(rows, key)
         near = pd.concat([own, rows[rows["key"].isin(others)]])
         for other in others[:2]:
