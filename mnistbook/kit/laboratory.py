@@ -293,7 +293,7 @@ def _home() -> str:
         line.partition(", ")[2] for line in metadata("mnistlab").get_all("Project-URL") if line.startswith("Repository")
     )
     owner, name = repository.rsplit("/", 2)[1:]
-    return f"https://{owner}.github.io/{name}"
+    return f"https://{owner.lower()}.github.io/{name}"
 
 
 def _asset(name: str) -> str:

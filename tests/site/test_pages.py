@@ -190,6 +190,29 @@ def test_a_page_is_light_enough_for_a_slow_network(visit, name):
     assert 0 < visit(name)["weight"] <= HEAVIEST
 
 
+def test_the_pad_of_the_front_page_opens_with_a_digit_already_read(browser, server):
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{server}{PAGES[0]}.html")
+    page.wait_for_selector(".mnistlab-pad tr.best")
+    assert page.locator(".mnistlab-pad").get_by_role("status").inner_text().startswith("An example. It looks like")
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [("notebooks/03_training", "try-large-rate"), ("notebooks/11_hyperparameters", "lab-dead-units")],
+)
+def test_an_exercise_leads_to_a_network_that_learns_in_the_page(browser, server, name, preset):
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{server}{name}.html")
+    page.wait_for_selector(".mnistlab-laboratory .numbers[data-value]")
+    page.locator(f"div.exercise a[href='#{preset}']").first.click()
+    page.wait_for_function("document.querySelector('.mnistlab-laboratory .numbers').textContent.match(/^Step [1-9]/)")
+    page.close()
+
+
 @pytest.mark.parametrize("name", ["book/map", "book/api/library", "notebooks/05_softmax"])
 def test_the_keyboard_leads_through_a_page_and_shows_where_it_is(browser, server, name):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
