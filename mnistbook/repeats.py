@@ -16,6 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from mnistbook import results
+from mnistbook.ch11_hyperparameters import research
 from mnistbook.ch11_hyperparameters import study as hyperparameters
 from mnistbook.ch12_generalization import study as generalization
 from mnistbook.ch13_augmentation import study as augmentation
@@ -57,6 +58,7 @@ class Repeat:
 
 REPEATED: dict[str, Repeat] = {
     "hyperparameters": Repeat(hyperparameters.first_round()["momentum"][4 * len(hyperparameters.SEEDS)], train_run),
+    "research": Repeat(research.Trial("width-100", 0), research.train_trial),
     "generalization": Repeat(generalization.LEARNING_CURVE["baseline"][1000], train_run),
     "published": Repeat(ProjectRun("5"), train_project),
     "keras_dense": Repeat(ProjectRun("5k", library="keras"), train_dense),
