@@ -1,7 +1,7 @@
 """Digits of other people, on other forms: the handwritten digits of scikit-learn.
 
 These are 1,797 digits of 13 Turkish writers, 8×8 pixels of 17 greys, from the UCI repository (Alpaydın and Kaynak,
-1998). They stand in the order in which they were written, so that the first half is by other writers than the second.
+1998). They stand writer by writer, so that the second half is by other writers than the first, but for one perhaps.
 """
 
 from __future__ import annotations

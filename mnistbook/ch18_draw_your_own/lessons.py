@@ -23,6 +23,9 @@ SIDE = 112
 LETTERS = "AEFHKMNRVWXacdefhkmnruvwx&#@%?!§=+*"
 """Signs that nobody takes for a digit, as O, l and b may be."""
 
+HARD = "##**&&%%@@==++aaeehknruAFHKRX"
+"""Those that a network takes for one most easily."""
+
 
 def other_pens(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return digits as thick, thin and soft pens, coarse scanners and outlines make them, uint8 (N, 28, 28).
@@ -53,7 +56,7 @@ def other_hands(times: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     return np.stack(made), np.repeat(digits, times)
 
 
-def no_digits(images: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def no_digits(images: np.ndarray, count: int, rng: np.random.Generator, hard: bool = False) -> np.ndarray:
     """Return images without a digit, the kinds in turn, uint8 of shape (count, 28, 28).
 
     Parameters
@@ -64,8 +67,12 @@ def no_digits(images: np.ndarray, count: int, rng: np.random.Generator) -> np.nd
         How many.
     rng
         Where the randomness comes from.
+    hard
+        Whether there are also kinds that are often taken for digits: stars, signs by other pens, and wedges.
     """
     kinds = [_scribble, _lines, _shape, _sign, _word, _blob, _pattern, lambda rng: _torn(images, rng)]
+    if hard:
+        kinds += [_star, _pulled_sign, _pulled_sign, _wedge]
     made = []
     while len(made) < count:
         ink = np.asarray(kinds[len(made) % len(kinds)](rng), np.float32)
@@ -167,6 +174,34 @@ def _shape(rng: np.random.Generator) -> np.ndarray:
 
 def _sign(rng: np.random.Generator) -> np.ndarray:
     return _written(LETTERS[rng.integers(len(LETTERS))], rng)
+
+
+def _pulled_sign(rng: np.random.Generator) -> np.ndarray:
+    """A sign wider or higher than in its font, and thicker or thinner."""
+    ink = Image.fromarray(np.rint(255 * _written(HARD[rng.integers(len(HARD))], rng)).astype(np.uint8))
+    thick = rng.choice([-3, 0, 3, 5, 7])
+    if thick:
+        ink = ink.filter(ImageFilter.MaxFilter(int(thick)) if thick > 0 else ImageFilter.MinFilter(-int(thick)))
+    pulled = ink.resize((round(ink.width * rng.uniform(0.6, 1.4)), ink.height), Image.Resampling.BICUBIC)
+    return np.asarray(pulled, np.float32) / 255
+
+
+def _star(rng: np.random.Generator) -> np.ndarray:
+    rays = int(rng.integers(4, 13))
+    angles = np.arange(2 * rays + 1) * np.pi / rays + rng.uniform(0, 2 * np.pi)
+    reach = np.where(np.arange(2 * rays + 1) % 2, rng.uniform(0.15, 0.38), 0.5)
+    points = 0.5 + np.stack([reach * np.cos(angles) * rng.uniform(0.7, 1), reach * np.sin(angles)], axis=1)
+    return _drawn([points], rng.uniform(3, 12), filled=rng.random() < 0.4)
+
+
+def _wedge(rng: np.random.Generator) -> np.ndarray:
+    """A triangle with a soft side: what is left of a slope."""
+    y, x = np.meshgrid(*2 * [np.linspace(0, 1, SIDE)], indexing="ij")
+    angle = rng.uniform(0, 2 * np.pi)
+    along = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
+    soft = np.clip((along - rng.uniform(-0.2, 0.2)) / rng.uniform(0.02, 0.4), 0, 1)
+    wide, high = rng.uniform(0.3, 1, 2)
+    return soft * (x < wide) * (y < high)
 
 
 def _word(rng: np.random.Generator) -> np.ndarray:

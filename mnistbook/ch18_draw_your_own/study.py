@@ -26,7 +26,7 @@ __all__ = ["DESCRIPTION", "EACH", "NAME", "RUNS", "KindRun", "measure", "run"]
 NAME = "drawings"
 DESCRIPTION = "300 pictures of each kind, read by the network that ships (about 6 minutes of one core)"
 
-EACH, EMPTY = 300, 50
+EACH, EMPTY = 300, 30
 """Pictures of each kind with a digit, and without one."""
 
 

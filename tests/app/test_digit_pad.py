@@ -237,7 +237,10 @@ def test_rectangles_of_all_shapes_are_seen_as_the_library_sees_them(reader, pad,
         assert np.abs(seen - from_drawing(Image.fromarray(paper)).astype(int)).max() <= 1
 
 
-@pytest.mark.parametrize("kind", ["pixel in a corner", "dot", "pepper", "page number", "piece of a neighbour"])
+DRAWN = ["pixel in a corner", "dot", "pepper", "page number", "piece of a neighbour", "box of a form"]
+
+
+@pytest.mark.parametrize("kind", DRAWN)
 def test_spoilt_papers_are_seen_as_the_library_sees_them(reader, pad, mnist, kind):
     page = reader(pad)
     script = """packed => {
