@@ -8,7 +8,7 @@ file, so that reading the file is part of the test. :func:`compare` measures thr
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ from mnistlab.images.light import flattened, inked, pen_of, sign_of
 from mnistlab.images.opening import greys
 from mnistlab.network import Network
 
-__all__ = ["KINDS", "WAYS", "Drawing", "compare", "drawings", "from_all_ink", "from_alpha", "from_inverted"]
+__all__ = ["KINDS", "WAYS", "Drawing", "Way", "compare", "drawings", "from_all_ink", "from_alpha", "from_inverted"]
 
 Way = Callable[[Image.Image], np.ndarray]
 
@@ -54,7 +54,9 @@ class Drawing:
         return Image.open(io.BytesIO(self.data))
 
 
-def drawings(images: np.ndarray, labels: np.ndarray, count: int = 240, seed: int = 0) -> list[Drawing]:
+def drawings(
+    images: np.ndarray, labels: np.ndarray, count: int = 240, seed: int = 0, kinds: Collection[str] | None = None
+) -> list[Drawing]:
     """Return ``count`` pictures of as many different digits, the kinds in turn.
 
     Parameters
@@ -65,6 +67,8 @@ def drawings(images: np.ndarray, labels: np.ndarray, count: int = 240, seed: int
         How many; a multiple of the number of kinds gives each kind its equal share.
     seed
         The same seed gives the same pictures.
+    kinds
+        Names of those that are kept; all if not given.
 
     Raises
     ------
@@ -77,6 +81,8 @@ def drawings(images: np.ndarray, labels: np.ndarray, count: int = 240, seed: int
     made = []
     for place, index in enumerate(chosen):
         kind = list(KINDS)[place % len(KINDS)]
+        if kinds is not None and kind not in kinds:
+            continue
         data = KINDS[kind](images[index], np.random.default_rng([seed, place + 1]))
         made.append(Drawing(int(labels[index]), kind, int(index), data))
     return made

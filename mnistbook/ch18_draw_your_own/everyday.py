@@ -1,12 +1,12 @@
 """Pictures as people make them by accident: with foreign ink, on a table, in shadow, out of focus, cut too close.
 
 :data:`EVERYDAY` holds one function a kind. Each makes the bytes of a file from an MNIST image, another one that may
-stand beside it, and a generator. :data:`NOTHING` holds pictures without a digit.
+stand beside it, and a generator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -15,12 +15,14 @@ from mnistbook.ch18_draw_your_own.drawings import Drawing
 from mnistbook.ch18_draw_your_own.ink import as_file, lit_paper, pen, tilted, written
 from mnistlab.images.pieces import grown
 
-__all__ = ["EVERYDAY", "NOTHING", "SEVERAL", "everyday", "nothing"]
+__all__ = ["EVERYDAY", "SEVERAL", "everyday"]
 
 Kind = Callable[[np.ndarray, np.ndarray, np.random.Generator], bytes]
 
 
-def everyday(images: np.ndarray, labels: np.ndarray, each: int = 300, seed: int = 0) -> list[Drawing]:
+def everyday(
+    images: np.ndarray, labels: np.ndarray, each: int = 300, seed: int = 0, kinds: Collection[str] | None = None
+) -> list[Drawing]:
     """Return ``each`` pictures of each kind of :data:`EVERYDAY`, of the same digits for every kind.
 
     Parameters
@@ -31,6 +33,8 @@ def everyday(images: np.ndarray, labels: np.ndarray, each: int = 300, seed: int 
         How many of each kind.
     seed
         The same seed gives the same pictures.
+    kinds
+        Names of those that are made; all if not given.
 
     Raises
     ------
@@ -42,20 +46,13 @@ def everyday(images: np.ndarray, labels: np.ndarray, each: int = 300, seed: int 
     chosen = np.random.default_rng(seed).permutation(len(images))[:each]
     made = []
     for number, (kind, make) in enumerate(EVERYDAY.items()):
+        if kinds is not None and kind not in kinds:
+            continue
         for place, index in enumerate(chosen):
             rng = np.random.default_rng([seed, number, place])
             data = make(images[index], images[chosen[place - 1]], rng)
             made.append(Drawing(int(labels[index]), kind, int(index), data))
     return made
-
-
-def nothing(each: int = 20, seed: int = 0) -> list[tuple[str, bytes]]:
-    """Return the kind and the bytes of ``each`` pictures of every kind without a digit."""
-    return [
-        (kind, make(np.random.default_rng([seed, number, place])))
-        for number, (kind, make) in enumerate(NOTHING.items())
-        for place in range(each)
-    ]
 
 
 def _on_sheet(image: np.ndarray, rng: np.random.Generator, room: float = 0.6) -> np.ndarray:
@@ -299,7 +296,7 @@ EVERYDAY: dict[str, Kind] = {
 """What is done to a digit, by name."""
 
 
-# No digit, or two.
+# Two digits.
 
 
 def _two(image: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> bytes:
@@ -312,49 +309,3 @@ def _two(image: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> byte
 
 
 SEVERAL: dict[str, Kind] = {"two digits": _two}
-
-
-def _grey(pixels: np.ndarray) -> bytes:
-    return as_file(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
-
-
-def _coarse(rng: np.random.Generator) -> bytes:
-    noise = Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8))
-    return as_file(np.asarray(noise.resize((240, 240), Image.Resampling.BICUBIC)))
-
-
-def _waves(rng: np.random.Generator) -> np.ndarray:
-    return np.linspace(0, 1, 240) * rng.uniform(1, 6)
-
-
-NOTHING: dict[str, Callable[[np.random.Generator], bytes]] = {
-    "blank": lambda rng: _grey(np.full((200, 260), rng.uniform(0, 255))),
-    "fine noise": lambda rng: _grey(rng.normal(128, rng.uniform(2, 60), (220, 240))),
-    "pixels at random": lambda rng: _grey(255.0 * (rng.random((220, 240)) < rng.uniform(0.02, 0.98))),
-    "coarse noise": lambda rng: as_file(
-        np.asarray(
-            Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8)).resize((240, 240), Image.Resampling.BICUBIC)
-        )
-    ),
-    "slope": lambda rng: _grey(np.add.outer(_waves(rng), _waves(rng)) * rng.uniform(5, 60) + 20),
-    "round slope": lambda rng: _grey(
-        rng.uniform(60, 250) * np.hypot(*np.meshgrid(np.linspace(-1, 1, 240), np.linspace(-1, 1, 200)))
-    ),
-    "waves": lambda rng: _grey(128 + 100 * np.sin(6.28 * np.add.outer(_waves(rng), _waves(rng)))),
-    "stripes": lambda rng: _grey(np.tile(255.0 * (np.arange(240) // int(rng.integers(5, 40)) % 2), (200, 1))),
-    "chessboard": lambda rng: _grey(255.0 * (np.add.outer(*2 * [np.arange(240) // int(rng.integers(15, 60))]) % 2)),
-    "half dark": lambda rng: _grey(np.where(np.arange(240) < rng.uniform(40, 200), 60, 220) * np.ones((200, 1))),
-    "empty sheet on a table": lambda rng: _grey(np.pad(np.full((150, 120), 230.0), 40, constant_values=70)),
-    "dark patch": lambda rng: _grey(
-        255 - 255.0 * np.pad(np.ones((int(rng.integers(60, 120)), int(rng.integers(60, 120)))), 50)
-    ),
-    "line of text": lambda rng: _text("the quick brown fox", rng),
-    "page of text": lambda rng: _text("\n".join(["some words about"] * 8), rng),
-}
-"""What holds no digit, by name."""
-
-
-def _text(words: str, rng: np.random.Generator) -> bytes:
-    page = Image.new("L", (320, 240), 255)
-    ImageDraw.Draw(page).multiline_text((20, 20), words, 0, ImageFont.load_default(float(rng.uniform(16, 26))))
-    return as_file(np.asarray(page))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from mnistlab.images.light import EmptyError, darker, flattened, inked, lighter, pen_of, sign_of
 from mnistlab.images.opening import ImageError
 from mnistlab.images.pieces import Pieces, grown
+from mnistlab.images.shapes import box_of, inside_outlines, is_edge, is_panel, is_solid, straightness, touches
 
 __all__ = ["RULES", "SeveralError", "find_digit"]
 
@@ -25,26 +27,21 @@ LIKE = 0.6
 GAP = 0.06
 """Of that height: the least white between two digits."""
 
-THICKEST = 0.36
-"""Of the digit's longer side: no square so wide fits into its strokes."""
-
-SHEET = 0.3
-"""Of the picture: a sheet of paper is at least as wide and as high."""
-
-THIN, BETWEEN = 0.05, 0.2
-"""Of the digit's longer side: the widest line, and the widest room between two lines, of a digit drawn in outline."""
-
 FRINGE = 2
 """Pixels around a piece that belong to it, fainter than half."""
 
 INK = 0.3
 """Of its area: a digit beside it has as much."""
 
-FRAMED, STRAIGHT = 0.25, 0.85
-"""A frame's content has that much of its size, and a frame fills that much of the rectangle around it."""
+FRAMED, STRAIGHT, FULL_SHEET = 0.25, 0.85, 0.5
+"""A frame's content has that much of its size, and a frame, without its holes, fills that much of the rectangle around
+it; with its holes a sheet fills more than the last, and what lies in it is holes of what is written there."""
 
 GROUND = 0.4
 """Of the picture: what is cut off by its edge and covers more is what the digit stands on."""
+
+FILLS = 0.7
+"""Of the picture's height or width: a digit that leaves little paper."""
 
 PART, SMALL = 0.25, 0.08
 """Of the size of what the picture's edge cuts off, and of the picture's: a digit is at least as large."""
@@ -61,6 +58,7 @@ RULES = {
     "ink": INK,
     "framed": FRAMED,
     "straight": STRAIGHT,
+    "sheet": FULL_SHEET,
     "ground": GROUND,
     "part": PART,
     "small": SMALL,
@@ -120,12 +118,16 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
     difference = flattened(grey)
     sign = sign_of(difference)
     first = _look(sign * difference)
-    if isinstance(first, _Found) and (first.good or even):
-        return _cut_out(first.ink)
+    local = darker if sign < 0 else lighter
+    if isinstance(first, _Found):
+        if even or (first.good and not _fills(first.ink) and not is_solid(first.ink > 0.5)):
+            return _cut_out(first.ink)
+        if not (first.panel or first.edge or first.unclean) and (whole := _whole(first.ink, local, grey)) is not None:
+            return _cut_out(whole)
     speckled = isinstance(first, SeveralError) or (isinstance(first, _Found) and first.unclean)
     if speckled and (again := _out_of_focus(grey)) is not None:
         return again
-    if isinstance(first, SeveralError):
+    if isinstance(first, SeveralError) and isinstance(_look(local(grey)), SeveralError):
         raise first
     if isinstance(first, _Found) and first.panel:
         alone, inside = _sheet_alone(grey, first.ink > 0.5)
@@ -134,15 +136,9 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
         # What a sheet's edge cuts through is written across a shadow.
         if isinstance(inner, _Found) and inner.good and inside[inner.ink > 0.5].all():
             return _cut_out(inner.ink)
-    looks = [darker, lighter]
-    if isinstance(first, _Found) and not (first.panel or first.edge or first.unclean):
-        looks = looks[:1] if sign < 0 else looks[1:]  # what only touches the edge may be a digit, whose holes are none
-    for look in looks:
-        found, closer = _look(look(grey)), _look(look(grey, 0.5))
-        if not isinstance(found, _Found) or not isinstance(closer, _Found) or found.cut or found.panel:
-            continue
-        if _alike(found.ink, closer.ink) and not _is_solid(found.ink > 0.5):
-            return _cut_out(found.ink)
+    for look in (darker, lighter):  # most pens are darker than their paper
+        if (found := _twice(look, grey)) is not None:
+            return _cut_out(found)
     if not speckled and (again := _out_of_focus(grey)) is not None:
         return again
     if not isinstance(first, _Found):
@@ -150,6 +146,32 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
     if first.edge:
         raise EmptyError
     return _cut_out(first.ink)
+
+
+def _fills(ink: np.ndarray) -> bool:
+    """Return whether a digit leaves so little paper around it that its light is hard to tell."""
+    digit = _cut_out(ink)
+    return len(digit) >= FILLS * len(ink) or digit.shape[1] >= FILLS * ink.shape[1]
+
+
+def _whole(part: np.ndarray, local: Callable[..., np.ndarray], grey: np.ndarray) -> np.ndarray | None:
+    """Return the digit that a part of one belongs to, looked for locally; None if what was found is no part of one."""
+    found = _look(local(grey))
+    if not isinstance(found, _Found) or found.panel or found.edge or found.unclean:
+        return None
+    one, other = part > 0.5, found.ink > 0.5
+    return found.ink if (one & other).sum() > 0.9 * one.sum() else None
+
+
+def _twice(look: Callable[..., np.ndarray], grey: np.ndarray) -> np.ndarray | None:
+    """Return the digit that a far and a near look agree on; None if there is none."""
+    for far, near in ((1, 0.5), (0.5, 0.3)):
+        found, closer = _look(look(grey, far)), _look(look(grey, near))
+        if not isinstance(found, _Found) or not isinstance(closer, _Found) or found.cut or found.panel:
+            continue
+        if _alike(found.ink, closer.ink) and not is_solid(found.ink > 0.5):
+            return found.ink
+    return None
 
 
 def _sheet_alone(grey: np.ndarray, panel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,8 +211,9 @@ def _look(strength: np.ndarray) -> _Found | ImageError:
     unclean = ((ink > 0.05) & around).sum() > 0.04 * ink.size
     if unclean:
         clean *= grown(kept, FRINGE)
-    clean[_inside_outlines(clean > 0.2)] = 1
-    return _Found(clean, _touches(kept), _is_panel(kept), bool(unclean), _is_edge(kept))
+    box = box_of(kept)
+    clean[box][inside_outlines(clean[box] > 0.2)] = 1
+    return _Found(clean, touches(kept), is_panel(kept), bool(unclean), is_edge(kept))
 
 
 def _chosen(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
@@ -254,89 +277,18 @@ def _is_frame(pieces: Pieces, place: int) -> bool:
     height, width = box[1] - box[0], box[3] - box[2]
     if not inside.any():
         return False
+    if pieces.areas[place] > FULL_SHEET * height * width:
+        return False  # a sheet, and these are holes of what is written on it
     sizes = np.maximum(*(pieces.boxes[inside][:, [1, 3]] - pieces.boxes[inside][:, [0, 2]]).T)
     if sizes.max() < FRAMED * max(height, width):
         return False
-    return _straightness(pieces.labels[box[0] : box[1], box[2] : box[3]] == place) > STRAIGHT
-
-
-def _is_panel(kept: np.ndarray) -> bool:
-    """Return whether what was found is a sheet of paper, a table's edge, or the like."""
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if min(part.shape) < SHEET * max(kept.shape):
-        return False
-    first, last = part.argmax(axis=1), part.shape[1] - part[:, ::-1].argmax(axis=1)
-    return part.sum() > 0.75 * (last - first).sum() and _straightness(part) > 0.87
-
-
-def _is_solid(kept: np.ndarray) -> bool:
-    """Return whether what was found is too thick for strokes: what a look leaves between a digit and an edge."""
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    shorter, longer = sorted(part.shape)
-    return shorter > 0.3 * longer and bool(
-        grown(np.pad(part, 1), round(THICKEST * longer / 2), np.minimum).any()
-        or (part.mean() > 0.5 and _straightness(part) > 0.8)
-    )
-
-
-def _is_edge(kept: np.ndarray) -> bool:
-    """Return whether what was found is a table's edge or a margin: all along one side, and not just a line."""
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    part = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    sides = [kept[0], kept[-1], kept[:, 0], kept[:, -1]]
-    wide = min(part.shape) >= 0.1 * max(kept.shape)
-    return wide and bool(part.mean() > 0.5) and sum(side.mean() > 0.9 for side in sides) == 1
+    return straightness(pieces.labels[box[0] : box[1], box[2] : box[3]] == place) > STRAIGHT
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
     """Return whether two looks found the same: what depends on how far one looks is no stroke."""
     one, other = one > 0.5, other > 0.5
     return bool((one & other).sum() > 0.8 * (one | other).sum())
-
-
-def _straightness(part: np.ndarray) -> float:
-    """Return how much of the smallest rectangle around a mask, turned or not, the mask fills without its holes."""
-    first, last = part.argmax(axis=1), part.shape[1] - part[:, ::-1].argmax(axis=1)
-    there = np.flatnonzero(part.any(axis=1))
-    area = float((last - first)[there].sum())
-    x = np.concatenate([first[there], last[there], first[there], last[there]]).astype(float)
-    y = np.concatenate([there, there, there + 1, there + 1]).astype(float)
-    angles = np.deg2rad(np.arange(0, 90, 3))[:, None]
-    across = np.ptp(x * np.cos(angles) + y * np.sin(angles), axis=1)
-    along = np.ptp(y * np.cos(angles) - x * np.sin(angles), axis=1)
-    return area / float((across * along).min())
-
-
-def _inside_outlines(kept: np.ndarray) -> np.ndarray:
-    """Return what is to be filled in a digit of which only the outline was drawn: a mask, empty for any other digit.
-
-    Between an outline and the outlines within it there is ink; within these there is paper.
-    """
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    longer = max(np.ptp(rows), np.ptp(columns)) + 1
-    nothing = np.zeros_like(kept)
-    if grown(np.pad(kept, 1), max(1, round(THIN * longer / 2)), np.minimum).any():
-        return nothing
-    ground = Pieces(np.pad(~kept, 1, constant_values=True), corners=False)
-    ink = Pieces(np.pad(kept, 1))
-    outside = ground.labels == ground.labels[0, 0]
-    outer = ink.mask(_numbers(ink, grown(outside, 1)))
-    between = ground.mask(_numbers(ground, grown(outer, 1)) & (np.arange(len(ground)) != ground.labels[0, 0]))
-    inside, line = between[1:-1, 1:-1], outer[1:-1, 1:-1]
-    solid = grown(np.pad(inside, 1), max(1, round(BETWEEN * longer / 2)), np.minimum).any()
-    return nothing if solid or inside.sum() < 0.35 * (inside | line).sum() else inside
-
-
-def _numbers(pieces: Pieces, place: np.ndarray) -> np.ndarray:
-    """Return which pieces have a pixel in a mask, as a boolean array."""
-    there = np.unique(pieces.labels[place])
-    return np.isin(np.arange(len(pieces)), there)
-
-
-def _touches(mask: np.ndarray) -> bool:
-    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
 
 
 def _blurred(grey: np.ndarray) -> np.ndarray:
@@ -350,6 +302,4 @@ def _blurred(grey: np.ndarray) -> np.ndarray:
 
 
 def _cut_out(ink: np.ndarray) -> np.ndarray:
-    drawn = ink > 0.5
-    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return ink[box_of(ink > 0.5)]

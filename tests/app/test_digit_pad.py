@@ -11,13 +11,14 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from test_server_process import strokes
 
 import mnistlab as ml
+from mnistbook.ch18_draw_your_own.everyday import everyday
 from mnistlab.app.digit_pad import MOST_BYTES, PAPER, PEN, DigitPad, example
 from mnistlab.app.weights import load_digits
-from mnistlab.images import from_drawing
+from mnistlab.images import ImageError, from_drawing
 
 
 def all_kinds():
@@ -234,6 +235,27 @@ def test_rectangles_of_all_shapes_are_seen_as_the_library_sees_them(reader, pad,
         assert seen.sum() == 400 * 255
     else:
         assert np.abs(seen - from_drawing(Image.fromarray(paper)).astype(int)).max() <= 1
+
+
+DRAWN = ["pixel in a corner", "dot", "pepper", "page number", "piece of a neighbour", "box of a form"]
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_spoilt_papers_are_seen_as_the_library_sees_them(reader, pad, mnist, kind):
+    page = reader(pad)
+    script = """packed => {
+        const pixels = Uint8Array.from(atob(packed), c => c.charCodeAt(0));
+        try { return [...reader.see(pixels)]; } catch { return null; }
+    }"""
+    for picture in everyday(mnist.x_test, mnist.y_test, each=12, kinds=[kind]):
+        paper = ImageOps.pad(picture.open().convert("L"), (PAPER, PAPER), Image.Resampling.BOX, 255)
+        seen = page.evaluate(script, base64.b64encode(np.repeat(np.asarray(paper), 4).tobytes()).decode())
+        try:
+            library = from_drawing(paper)
+        except ImageError:
+            assert seen is None
+        else:
+            assert np.abs(np.reshape(seen, (28, 28)) - library.astype(int)).mean() < 2
 
 
 def test_a_tiny_drawing_is_enlarged_as_the_library_enlarges_it(reader, pad):

@@ -218,6 +218,7 @@ function digitReader(network) {
     const inside = pieces.filter((piece) => {
       return piece.top > box.top && piece.bottom < box.bottom && piece.left > box.left && piece.right < box.right;
     });
+    if (box.area > finding.sheet * box.height * (box.right - box.left)) return false;
     if (!inside.some((piece) => piece.longer >= finding.framed * box.longer)) return false;
     return straightness(labels, box, number) > finding.straight;
   }
