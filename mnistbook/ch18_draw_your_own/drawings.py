@@ -8,7 +8,7 @@ file, so that reading the file is part of the test. :func:`compare` measures thr
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,9 +54,7 @@ class Drawing:
         return Image.open(io.BytesIO(self.data))
 
 
-def drawings(
-    images: np.ndarray, labels: np.ndarray, count: int = 240, seed: int = 0, kinds: Collection[str] | None = None
-) -> list[Drawing]:
+def drawings(images: np.ndarray, labels: np.ndarray, count: int = 240, seed: int = 0) -> list[Drawing]:
     """Return ``count`` pictures of as many different digits, the kinds in turn.
 
     Parameters
@@ -67,8 +65,6 @@ def drawings(
         How many; a multiple of the number of kinds gives each kind its equal share.
     seed
         The same seed gives the same pictures.
-    kinds
-        Names of those that are kept; all if not given.
 
     Raises
     ------
@@ -81,8 +77,6 @@ def drawings(
     made = []
     for place, index in enumerate(chosen):
         kind = list(KINDS)[place % len(KINDS)]
-        if kinds is not None and kind not in kinds:
-            continue
         data = KINDS[kind](images[index], np.random.default_rng([seed, place + 1]))
         made.append(Drawing(int(labels[index]), kind, int(index), data))
     return made

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mnistbook import results
-from mnistbook.ch18_draw_your_own.drawings import KINDS, Drawing, Way, drawings, from_all_ink
+from mnistbook.ch18_draw_your_own.drawings import Drawing, Way, from_all_ink
 from mnistbook.ch18_draw_your_own.everyday import EVERYDAY, everyday
 from mnistbook.ch18_draw_your_own.foreign import FOREIGN, foreign
 from mnistbook.ch18_draw_your_own.nothing import NOTHING, nothing
@@ -46,7 +46,6 @@ class KindRun:
 RUNS = (
     *(KindRun("everyday", kind) for kind in EVERYDAY),
     KindRun("foreign", FOREIGN),
-    *(KindRun("drawings", kind) for kind in KINDS),
     *(KindRun("nothing", kind) for kind in NOTHING),
 )
 
@@ -86,9 +85,7 @@ def measure(run: KindRun, each: int | None = None) -> pd.DataFrame:
 def _pictures(run: KindRun, mnist, each: int) -> list[Drawing]:
     if run.collection == "everyday":
         return everyday(mnist.x_test, mnist.y_test, each, kinds=[run.kind])
-    if run.collection == "foreign":
-        return foreign(each)
-    return drawings(mnist.x_test, mnist.y_test, each * len(KINDS), kinds=[run.kind])
+    return foreign(each)
 
 
 def _probabilities(network, picture, way: Way = from_drawing) -> np.ndarray:
