@@ -42,6 +42,9 @@ class Shift(sp.Dummy):
 
     __slots__ = ("of",)
 
+    def __deepcopy__(self, memo: object) -> Shift:
+        return self  # as symbols are: a copy would be equal, and not know of what it is the maximum
+
 
 class SymbolicArray(np.ndarray):
     """An array of dtype object that holds SymPy expressions; made by :func:`symbols`.

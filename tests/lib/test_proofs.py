@@ -1,5 +1,7 @@
 """The code of layers, losses and optimizers, run on symbols and proved."""
 
+import copy
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -47,6 +49,15 @@ def test_the_jacobian_of_softmax_holds_the_derivatives(monkeypatch):
     assert proof.groups() == {"s/shift": 3, "J": 9}
     monkeypatch.setattr(ml.Softmax, "jacobian", lambda self: self.s[:, :, None] * np.eye(3, dtype=object))
     assert not prove_jacobian(ml.Softmax(), size=3).holds
+
+
+def test_a_loss_that_remembers_symbols_is_proved_again():
+    """Copies of what it remembers do not get into the proof, in which a maximum knows of what it is one."""
+    loss, network = ml.SoftmaxCrossEntropy(), ml.Network([ml.Dense(2, 3)])
+    for _ in range(2):
+        prove_gradients(network, loss, batch=1).check()
+    (shift,) = np.max(symbols("x", (1, 2)), axis=1)
+    assert copy.deepcopy(shift).of == shift.of
 
 
 def test_label_smoothing_is_proved_for_every_amount():
