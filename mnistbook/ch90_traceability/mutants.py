@@ -2,7 +2,8 @@
 
 A mutator changes one thing in the source of a method: a sign, an operator, an axis, a transpose, a comparison, a
 number, an index, a mask, a term or a whole statement. Each mutant is proved, if that goes; what the proof lets pass is
-looked at by finite differences. Why a mutant that neither finds is no error stands in :data:`SURVIVORS`.
+looked at by finite differences. Why a mutant that neither finds is no error stands in :data:`SURVIVORS`. Beside them
+come the errors that were planted by hand (:mod:`~mnistbook.ch90_traceability.planted`).
 
 mutants.py          judge all of them and write the table; about ten minutes on one core
 """
@@ -16,22 +17,24 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import ndiff
 from pathlib import Path
 from textwrap import dedent, wrap
 from typing import Any
 
 import numpy as np
 
-from mnistlab import layers, losses, optimizers
+from mnistbook.ch90_traceability.planted import PLANTED, UNSEEN, network_of, refused_by, refuses
+from mnistlab import convolution, layers, losses, optimizers
 from mnistlab.gradcheck import check_gradients
-from mnistlab.network import Network
-from mnistlab.symbolic import NotUnderstood, prove_for_every_size, prove_gradients, updates
+from mnistlab.symbolic import prove_for_every_size, prove_gradients, updates
 
-__all__ = ["SURVIVORS", "TARGETS", "Mutant", "Target", "is_proved", "judge", "mutants", "reason", "report", "stored"]
+__all__ = ["SURVIVORS", "TARGETS", "Mutant", "Target", "judge", "mutants", "reason", "refusing", "report", "stored"]
 
 FILE = Path(__file__).with_name("mutants.csv")
 WIDTH = 72  # of the report, to fit a page
-COLUMNS = ("method", "number", "change", "verdict")
+COLUMNS = ("method", "number", "change", "verdict", "by")
+BY_HAND, UNSEEN_BY_PROOFS = "by hand, ", "unseen by any proof"
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,25 @@ TARGETS: tuple[Target, ...] = (
         )
         for method in ("forward", "backward")
     ),
+    *(
+        Target(owner, method, makers)
+        for owner, methods, makers in (
+            (
+                convolution.Conv2D,
+                ("forward", "backward", "_patches", "_scattered"),
+                (
+                    lambda: convolution.Conv2D((3, 4, 1), 2, (2, 3)),
+                    lambda: convolution.Conv2D((2, 3, 2), 1, (1, 2), bias=False),
+                ),
+            ),
+            (
+                convolution.MaxPool2D,
+                ("forward", "backward", "_parts"),
+                (lambda: convolution.MaxPool2D((2, 5, 1)), lambda: convolution.MaxPool2D((5, 1, 2), (2, 1))),
+            ),
+        )
+        for method in methods
+    ),
     Target(
         optimizers.Optimizer,
         "step",
@@ -85,7 +107,7 @@ TARGETS: tuple[Target, ...] = (
     Target(optimizers.RMSprop, "update", _updates("RMSprop()")),
     Target(optimizers.Adam, "update", _updates("Adam()")),
 )
-"""What is mutated: each rule that is proved for every size."""
+"""What is mutated: each rule that is proved."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +162,8 @@ def mutants(target: Target) -> list[Mutant]:
 
 
 def _difference(before: list[str], after: list[str]) -> str:
-    gone = [line.strip() for line in before if line not in after]
-    new = [line.strip() for line in after if line not in before]
+    changed = list(ndiff(before, after))
+    gone, new = ([line[2:].strip() for line in changed if line.startswith(sign)] for sign in ("- ", "+ "))
     return f"{' '.join(gone)} → {' '.join(new) or 'nothing'}"
 
 
@@ -196,63 +218,71 @@ def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> bool:
 # Who finds it.
 
 
-def judge(mutant: Mutant) -> str:
-    """Return ``"proof"`` if the proof refuses a mutant, ``"differences"`` if only they do, else ``"survives"``."""
+def judge(mutant: Mutant) -> tuple[str, str]:
+    """Return the verdict, and by which proof.
+
+    The verdict is ``"proof"`` if a proof refuses the mutant, ``"differences"`` if only they find it, or ``"survives"``.
+    """
     with mutant.planted():
-        if not is_proved(mutant.target):
-            return "proof"
-        return "differences" if _is_found_by_differences(mutant.target) else "survives"
+        by = refusing(mutant.target)
+        if by:
+            return "proof", by
+        return ("differences" if _is_found_by_differences(mutant.target) else "survives"), ""
 
 
-def is_proved(target: Target) -> bool:
-    """Return whether the code is proved as it is now; what is refused is not."""
-    try:
-        for make in target.parts:
-            if not prove_for_every_size(make()).holds:
-                return False
-            if not isinstance(make(), updates.Update) and not prove_gradients(*_small(make()), batch=2).holds:
-                return False
-    except (NotUnderstood, TypeError, ValueError, LookupError, AttributeError, NameError, ZeroDivisionError):
-        return False
-    return True
-
-
-def _small(part: Any, dtype: type = np.float32) -> tuple[Network, losses.Loss]:
-    if isinstance(part, losses.Loss):
-        return Network([layers.Dense(2, 3)], dtype=dtype), part
-    stack = [part] if part.inputs else [layers.Dense(2, 3), part]
-    return Network(stack, dtype=dtype), losses.SquaredError()
+def refusing(target: Target) -> str:
+    """Return which proof refuses the code as it is now, ``"every size"`` or ``"fixed sizes"``; "" if it is proved."""
+    for make in target.parts:
+        part = make()
+        if not isinstance(part, convolution.Conv2D | convolution.MaxPool2D) and refuses(
+            lambda make=make: prove_for_every_size(make())
+        ):
+            return "every size"
+        if not isinstance(part, updates.Update) and refuses(
+            lambda make=make: prove_gradients(*network_of(make()), batch=2)
+        ):
+            return "fixed sizes"
+    return ""
 
 
 def _is_found_by_differences(target: Target) -> bool:
+    return any(_differs(make()) for make in target.parts if not isinstance(make(), updates.Update))
+
+
+def _differs(part: Any) -> bool:
+    """Return whether finite differences find that a layer or a loss is wrong."""
+    network, loss = network_of(part, np.float64)
     rng = np.random.default_rng(0)
-    x, t = rng.standard_normal((5, 2)), rng.random((5, 3))
+    x, t = rng.standard_normal((5, network.input_size)), rng.random((5, network.output_size))
     t /= t.sum(axis=1, keepdims=True)
-    for make in target.parts:
-        if not isinstance(make(), updates.Update):
-            network, loss = _small(make(), np.float64)
-            if max(check_gradients(network, loss, x, t, seed=1).values()) > 1e-6:
-                return True
-    return False
+    return max(check_gradients(network, loss, x, t, seed=1).values()) > 1e-6
 
 
+SHIFT = "any shift cancels: the same function of real numbers, which overflows"
 SURVIVORS: dict[str, str] = {
-    "need_dx=False": "the network always says whether it needs dx, so that the default is never used",
+    "reshape(-2, ": "NumPy takes any negative size for the one that follows from the others",
+    "subok=False": "the same numbers in an array of NumPy's own class",
+    "in self.parts[0:]": "takes the maximum of a number and itself first",
+    "strict=False": "both are of one length",
+    "→ share *= part >= other": "differs between equals alone, where there is no derivative",
+    "in self.parts[place:]": "compares a number with itself besides",
+    "in self.parts[place + 0:]": "compares a number with itself besides",
+    "→ for other in self.parts[1:]": "compares a number with itself, and with those before it, besides",
+    "need_dx=False": "the method does not look at need_dx",
     "need_dx else None →": "it computes dx where nobody asks for it: slower, and the same",
-    "(self.x >= 0)": "differs at 0 alone, where there is no derivative",
+    "(self.x >= 0)": "differs at 0 alone, where there is no derivative; a test holds the choice",
     ">= self.epsilon)": "differs at the floor alone, where there is no derivative",
-    "x + np.max(": "any shift cancels: the same function of real numbers, which overflows",
-    "logits + np.max(": "any shift cancels: the same function of real numbers, which overflows",
-    "→ e = np.exp(x)": "any shift cancels: the same function of real numbers, which overflows",
-    "→ shifted = logits": "any shift cancels: the same function of real numbers, which overflows",
-    "np.min(": "any shift cancels: the same function of real numbers, which overflows",
-    "<= keep": "differs for a random number that is exactly the share, which has no probability",
-    "self.rate < 0": "at a rate of 0 all are kept and divided by 1: slower, and the same",
-    "if self.label_smoothing: → if True:": "with no smoothing it adds 0 and multiplies by 1",
+    "x + np.max(": SHIFT,
+    "logits + np.max(": SHIFT,
+    "→ e = np.exp(x)": SHIFT,
+    "→ shifted = logits": SHIFT,
+    "→ m = np.minimum(": SHIFT,
+    "→ m = np.maximum(x, 1)": "any shift cancels: the same function of real numbers, rounded otherwise",
+    "<= keep": "differs for a random number that is exactly the share: of real numbers, none",
+    "if self.label_smoothing: → if True:": "with no smoothing it multiplies by 1 and adds 0",
     "if self.l2: → if True:": "with no penalty it adds 0",
     "if self.weight_decay: → if True:": "with no decay it multiplies by 1",
-    "progress=": "training always says how far it is, so that the default is never used",
-    "→ m = np.m": "any shift cancels: the same function of real numbers, which overflows",
+    "progress=0, ": "0 and 0.0 are one number",
     "<= _flush_below": "differs where a number is exactly the bound",
 }
 """Why a mutant that nothing finds is no error, by a part of its change."""
@@ -270,32 +300,58 @@ def stored() -> list[dict[str, str]]:
 
 
 def report() -> str:
-    """Return how many mutants of each method there are and who finds them, and each survivor with the reason."""
+    """Return how many errors of each kind there are and who finds them, and what nobody finds, with the reason."""
     rows = stored()
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    lines = [f"{'method':<28}{'mutants':>9}{'proof':>8}{'differences':>13}{'survive':>9}"]
+    methods = list(dict.fromkeys(row["method"] for row in rows if row["method"] != UNSEEN_BY_PROOFS))
+    lines = [f"{'where':<28}{'errors':>9}{'proof':>8}{'differences':>13}{'survive':>9}"]
     for method in [*methods, "all"]:
-        verdicts = [row["verdict"] for row in rows if method in (row["method"], "all")]
+        verdicts = [row["verdict"] for row in rows if row["method"] in (methods if method == "all" else [method])]
         counts = [verdicts.count(verdict) for verdict in ("proof", "differences", "survives")]
         lines.append(f"{method:<28}{len(verdicts):>9}{counts[0]:>8}{counts[1]:>13}{counts[2]:>9}")
+    planted = [row["by"] for row in rows if row["method"].startswith(BY_HAND)]
+    lines += ["", f"Of the {len(planted)} by hand, refused"]
+    for by in ("fixed sizes, every size", "fixed sizes", "every size"):
+        lines.append(f"  {'by both proofs' if ',' in by else 'only at ' + by}: {planted.count(by)}")
+    lines += ["", "What survives, and why it is no error:"]
     for row in rows:
-        if row["verdict"] == "survives":
+        if row["verdict"] == "survives" and row["method"] != UNSEEN_BY_PROOFS:
             before, _, after = row["change"].partition(" → ")
             lines += ["", *wrap(f"{row['method']}: {before}", WIDTH)]
             lines += wrap(f"→ {after}", WIDTH, initial_indent="  ", subsequent_indent="    ")
             lines += wrap(str(reason(row["change"])), WIDTH, initial_indent="    ", subsequent_indent="    ")
+    lines += ["", "What is proved and wrong all the same: a layer that"]
+    for row in rows:
+        if row["method"] == UNSEEN_BY_PROOFS:
+            found = "differences find it" if row["verdict"] == "differences" else "differences do not find it"
+            text = f"{row['change']}: {UNSEEN[row['change']][1]}; {found}"
+            lines += wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines)
 
 
+def _rows() -> Iterator[list[Any]]:
+    """Yield a row for each error."""
+    for place, planted in enumerate(PLANTED):
+        by = refused_by(planted)
+        yield [BY_HAND + planted.kind, place, planted.name, "proof" if by else "survives", ", ".join(by)]
+    for place, (name, (make, _)) in enumerate(UNSEEN.items()):
+        seen = refuses(lambda make=make: prove_gradients(*network_of(make()))) or refuses(
+            lambda make=make: prove_for_every_size(make())
+        )
+        verdict = "proof" if seen else "differences" if _differs(make()) else "survives"
+        yield [UNSEEN_BY_PROOFS, place, name, verdict, ""]
+    for target in TARGETS:
+        for mutant in mutants(target):
+            yield [target.name, mutant.number, mutant.change, *judge(mutant)]
+
+
 def main() -> None:
-    """Judge every mutant and store the verdicts."""
+    """Judge every error and store the verdicts."""
     with FILE.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for target in TARGETS:
-            for mutant in mutants(target):
-                writer.writerow([target.name, mutant.number, mutant.change, judge(mutant)])
-                file.flush()
+        for row in _rows():
+            writer.writerow(row)
+            file.flush()
 
 
 if __name__ == "__main__":

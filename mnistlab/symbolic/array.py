@@ -14,9 +14,9 @@ import numpy as np
 import sympy as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from mnistlab.symbolic.values import FUNCTIONS, NotUnderstood, Truth, Value, apply, choose, exact, number
+from mnistlab.symbolic.values import FUNCTIONS, NotUnderstood, Truth, Value, apply, choose, exact, number, renamed
 
-__all__ = ["Selection", "Shift", "SymbolicArray", "expressions", "is_shift", "symbols", "values"]
+__all__ = ["Selection", "Shift", "SymbolicArray", "expressions", "is_shift", "reading", "symbols", "values"]
 
 MAKING = {np.array, np.asarray, np.asanyarray, np.ascontiguousarray}
 """Functions of NumPy that make an array of what they are given."""
@@ -41,6 +41,9 @@ class Shift(sp.Dummy):
     """A fresh symbol in the place of a maximum along an axis; ``of`` is that maximum."""
 
     __slots__ = ("of",)
+
+    def __deepcopy__(self, memo: object) -> Shift:
+        return self  # as symbols are: a copy would be equal, and not know of what it is the maximum
 
 
 class SymbolicArray(np.ndarray):
@@ -71,7 +74,7 @@ class SymbolicArray(np.ndarray):
             options.pop(name, None)
         plain = tuple(_exact(value) for value in inputs)
         if method == "__call__" and ufunc is np.matmul:
-            result = np.matmul(*map(_numbers, plain))
+            result = np.matmul(*_factors(plain))
         elif method == "__call__" and not options:
             if ufunc not in FUNCTIONS:
                 apply(ufunc)  # which refuses it
@@ -79,7 +82,7 @@ class SymbolicArray(np.ndarray):
         elif method == "outer" and ufunc in FUNCTIONS and not options:
             result = np.frompyfunc(partial(apply, ufunc), ufunc.nin, 1).outer(*plain)
         elif method == "reduce" and ufunc in (np.maximum, np.minimum) and options.keys() <= {"axis", "keepdims"}:
-            result = _shift(plain[0], np.max if ufunc is np.maximum else np.min, **options)
+            result = _shift(plain[0], np.max if ufunc is np.maximum else np.min, **{"axis": 0, **options})
         elif method in ("reduce", "accumulate") and ufunc in (np.add, np.multiply):
             if where is not True:
                 raise NotUnderstood(f"numpy.{ufunc.__name__}.{method} with where=: multiply by the mask")
@@ -101,13 +104,14 @@ class SymbolicArray(np.ndarray):
         """Understand the functions that are listed, and refuse all others."""
         if function is np.where and len(arguments) == 3 and not options:
             return _array(np.frompyfunc(choose, 3, 1)(*(_exact(each) for each in arguments)))
-        if function is np.copyto and options.keys() <= {"casting"}:
+        if function is np.copyto and len(arguments) == 2 and options.keys() <= {"casting"}:
             _plain(arguments[0])[...] = _exact(arguments[1])
             return None
         if function in LINEAR:
             out = options.pop("out", None)
-            plain = [_numbers(_exact(each)) if isinstance(each, np.ndarray) else each for each in arguments]
-            result = function(*plain, **options)
+            plain = iter(_factors([_exact(each) for each in arguments if isinstance(each, np.ndarray)]))
+            arguments = [next(plain) if isinstance(each, np.ndarray) else each for each in arguments]
+            result = function(*arguments, **options)
             if out is None:
                 return result.view(SymbolicArray) if isinstance(result, np.ndarray) else result
             if out.shape != np.shape(result):
@@ -126,6 +130,8 @@ class SymbolicArray(np.ndarray):
         mask = _mask(key)
         if mask is None:
             return super().__getitem__(_index(key))
+        if mask.shape != self.shape:
+            raise NotUnderstood(f"a mask of shape {mask.shape} on an array of shape {self.shape}")
         return Selection(self, mask)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -143,6 +149,12 @@ class SymbolicArray(np.ndarray):
             raise NotUnderstood("an array is written where a mask of symbols holds: its length is unknown")
         self[...] = np.where(mask, value, self)
 
+    def astype(self, dtype: Any, *_: Any, **__: Any) -> SymbolicArray:  # type: ignore[override]  # of symbols only
+        """Return a copy: of dtype object, in which truths are numbers."""
+        if np.dtype(dtype) != object:
+            raise NotUnderstood(f"symbols as {np.dtype(dtype)}")
+        return _numbers(_plain(self).copy()).view(SymbolicArray)
+
     def __bool__(self) -> bool:
         """Return the truth of a single entry, if it is known."""
         if self.size != 1:
@@ -152,22 +164,27 @@ class SymbolicArray(np.ndarray):
 
 
 class Selection(NDArrayOperatorsMixin):
-    """The entries of an array where a mask of comparisons holds: ``x[x > 0]``. How many there are is not known."""
+    """The entries of an array where a mask of comparisons holds: ``x[x > 0]``. How many there are is not known.
 
-    def __init__(self, array: SymbolicArray, mask: SymbolicArray):
-        if mask.shape != array.shape:
-            raise NotUnderstood(f"a mask of shape {mask.shape} on an array of shape {array.shape}")
-        self.array, self.mask = array, mask
+    The array is one of symbols, or of symbolic shape; the selection is a copy, as in NumPy.
+    """
 
-    def under(self, mask: SymbolicArray) -> SymbolicArray:
+    def __init__(self, array: Any, mask: Any):
+        self.array, self.mask = array.copy(), mask.copy()
+
+    def under(self, mask: Any) -> Any:
         """Return the whole array, if it was selected by this very mask."""
-        if [each.expr for each in _plain(mask).flat] != [each.expr for each in _plain(self.mask).flat]:
+        if reading(mask) != reading(self.mask):
             raise NotUnderstood("entries selected by one mask meet those of another")
         return self.array
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """Apply a function to each of the entries."""
-        if method != "__call__" or options or any(np.ndim(v) for v in inputs if not isinstance(v, Selection)):
+        if (
+            method != "__call__"
+            or options
+            or any(getattr(v, "ndim", 0) for v in inputs if not isinstance(v, Selection))
+        ):
             raise NotUnderstood(f"numpy.{ufunc.__name__} ({method}) of selected entries and an array")
         whole = [value.under(self.mask) if isinstance(value, Selection) else value for value in inputs]
         result = ufunc(*whole)
@@ -211,6 +228,15 @@ def expressions(array: Any) -> np.ndarray:
         If an entry is none.
     """
     return _each(exact, _plain(np.asanyarray(array, dtype=object)))
+
+
+def reading(array: Any) -> Any:
+    """Return what an array holds now, to be compared with what it holds later; None of None."""
+    if array is None:
+        return None
+    if isinstance(array, Value):
+        return renamed(array.expr)[0]
+    return array.reading() if hasattr(array, "reading") else (np.shape(array), expressions(array).tolist())
 
 
 def is_shift(symbol: sp.Symbol) -> bool:
@@ -270,6 +296,13 @@ def _index(key: Any) -> Any:
         if isinstance(part, Truth | Value | sp.Expr) or (isinstance(part, np.ndarray) and part.dtype == object):
             raise NotUnderstood("symbols as a part of an index")
     return key
+
+
+def _factors(arrays: Any) -> list[Any]:
+    """Return what a sum of products is of, as numbers; of truth values alone NumPy makes an OR of ANDs."""
+    if all(isinstance(each, Truth | bool | np.bool_) for array in arrays for each in np.ravel(array)):
+        raise NotUnderstood("a product of two arrays of truth values: make numbers of one by 1 * (x > 0)")
+    return [_numbers(each) for each in arrays]
 
 
 def _numbers(value: Any) -> Any:

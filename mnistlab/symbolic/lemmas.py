@@ -147,8 +147,7 @@ class Lemma(Provable):
 
     def __repr__(self) -> str:
         given = "".join(f", where {equation.lhs} = {equation.rhs}" for equation in self.assuming)
-        sizes = "N, D, K, A, B, R and S" if self.statement.free_symbols & set(PLACES) else "N, D and K"
-        verdict = f"proved for every {sizes}" if self.proved else "NOT PROVED"
+        verdict = f"proved for {self.scope}" if self.proved else "NOT PROVED"
         return f"{self.name}: {verdict}{given}\n  {self.statement.lhs}\n  = {self.statement.rhs}"
 
     def _repr_latex_(self) -> str:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from mnistlab.layer import Layer
-from mnistlab.layers import Softmax
+from mnistlab.layers import Dropout, Softmax
 from mnistlab.losses import Loss, SoftmaxCrossEntropy
 from mnistlab.network import Network
 from mnistlab.symbolic import equations
 from mnistlab.symbolic.array import SymbolicArray, expressions, is_shift, symbols, values
-from mnistlab.symbolic.values import NotUnderstood, Value
-from mnistlab.symbolic.zero import derivative, differs, is_zero
+from mnistlab.symbolic.passes import Pass, layer_passes, loss_passes, unchanged
+from mnistlab.symbolic.values import Value, all_understood
+from mnistlab.symbolic.zero import cancels, derivative, differs, is_zero
 
 __all__ = [
     "Entry",
@@ -107,10 +109,10 @@ def prove_gradients(
     and what each layer and the loss compute must be their equation, which is the left side of their lemma.
 
     The network is proved as a whole with two samples, and each layer and the loss by itself with one, two and three:
-    from free symbols in the place of dL/dy, so that :prf:ref:`thm-composition` makes networks of them. There are three
-    passes each time: over another batch of other symbols; over this one as in training, where the first layer is not
-    asked for ``dx``; and once more with ``dx``. Before each, the gradients hold other symbols, so that none may be
-    added to, or left as it was.
+    from free symbols in the place of dL/dy, so that :prf:ref:`thm-composition` makes networks of them. The passes of
+    each are those of :mod:`mnistlab.symbolic.passes`: as in training, where the first layer is not asked for ``dx``,
+    and with ``dx``; after other batches and with other parameters before; with a generator and without. Before each,
+    the gradients hold other symbols, so that none may be added to, or left as it was.
 
     Parameters
     ----------
@@ -125,7 +127,8 @@ def prove_gradients(
         :class:`~mnistlab.SoftmaxCrossEntropy`, whose rule needs it, symbols that add to 1 in each row, and so of other
         losses that are not proved else. The proof says which.
     seed
-        If given, passes are training passes with this seed, so that dropout has a fixed mask.
+        If given, the passes of the network are training passes with this seed, so that dropout has a fixed mask; those
+        of a layer are both, and the seed is 0 if none is given.
 
     Returns
     -------
@@ -135,7 +138,8 @@ def prove_gradients(
     Raises
     ------
     NotUnderstood
-        If the code uses a function that has no counterpart on symbols, or asks for the truth of a comparison.
+        If the code uses a function that has no counterpart on symbols, or asks for the truth of a comparison, even
+        where it catches the error; or if a pass changes what belongs to others, or depends on those before.
     """
     if targets is not None and batch is None:
         batch = len(targets)
@@ -168,14 +172,18 @@ def _prove(
     unknown = [repr(part) for part in stated if not equations.is_known(part)]
     assuming = [f"its parts alone: {', '.join(map(str, parts))} samples"] if len(parts) > 1 else []
     assuming += [f"targets: {assumed}", "real numbers, away from kinks"]
-    assuming += [f"mask of dropout: that of seed {seed}"] if seed is not None else []
     assuming += [f"no equation known, forward taken at its word: {part}" for part in dict.fromkeys(unknown)]
-    lines = "\n".join(f"  {line}" for line in assuming)
-    proof = Proof(f"backward is the derivative of forward ({samples}):\n{stack}\n{lines}")
-    with _exact_numbers(*network.layers, loss):
+    proof = Proof("")
+    with all_understood(), _exact_numbers(*network.layers, loss):
+        twins = copy.deepcopy(network), copy.deepcopy(loss)
+        twins[0].bind(*(values(symbols(name, network.parameters.shape)) for name in ("twin", "unused")))
         proof.entries += _of_network(network, loss, whole, targets, seed)
         for count in parts:
-            proof.entries += _of_parts(network, loss, count, targets, seed)
+            proof.entries += _of_parts(network, loss, twins, count, targets, seed)
+    if any(entry.name.endswith(TRAINING) for entry in proof.entries):
+        assuming.append(f"mask of dropout: that of seed {seed or 0}")
+    lines = "\n".join(f"  {line}" for line in assuming)
+    proof.claim = f"backward is the derivative of forward ({samples}):\n{stack}\n{lines}"
     proof.seconds = time.perf_counter() - start
     return proof
 
@@ -186,9 +194,11 @@ def _of_network(
     """Return the entries of the network as a whole."""
     x, t = symbols("x", (count, network.input_size)), targets("t", (count, network.output_size))
     with _strict_parameters(network) as parameters:
-        # Another batch before, that nothing may be left of.
+        # Another batch before, and other parameters, that nothing may be left of.
         other = (count + 1, network.input_size), (count + 1, network.output_size)
+        network.parameters[...] = values(symbols("old", parameters.shape))
         _pass(network, loss, symbols("x^{old}", other[0]), symbols("t^{old}", other[1]), seed, False)
+        network.parameters[...] = values(parameters)
         _, alone, _ = _pass(network, loss, x, t, seed, False)
         value, gradients, dx = _pass(network, loss, x, t, seed, True)
     entries, value = _shifts(value)
@@ -203,9 +213,8 @@ def _shifts(value: sp.Expr) -> tuple[list[Entry], sp.Expr]:
     """
     entries = []
     for shift in sorted(filter(is_shift, value.free_symbols), key=str):
-        entry = compare("L/shift", sp.Integer(0), sp.diff(value, shift))
-        if entry.proved:
-            entries.append(entry)
+        if cancels(value, shift):
+            entries.append(Entry("L/shift", sp.Integer(0), sp.diff(value, shift), True))
         else:
             value = value.xreplace({shift: shift.of})
     return entries, value
@@ -226,50 +235,70 @@ def _slopes(
 
 
 def _of_parts(
-    network: Network, loss: Loss, count: int, targets: Callable[[str, tuple[int, ...]], np.ndarray], seed: int | None
+    network: Network,
+    loss: Loss,
+    twins: tuple[Network, Loss],
+    count: int,
+    targets: Callable[[str, tuple[int, ...]], np.ndarray],
+    seed: int | None,
 ) -> list[Entry]:
     """Return the entries of each layer by itself and of the loss by itself, with free symbols around them."""
     entries = []
     width = network.input_size
     with _strict_parameters(network) as parameters:
-        for number, layer in enumerate(network.layers, 1):
+        for number, (layer, twin) in enumerate(zip(network.layers, twins[0].layers, strict=True), 1):
             width = layer.inputs or width
-            entries += _of_layer(network, layer, number, (count, width), parameters, seed)
+            entries += _of_layer(network, layer, twin, number, (count, width), parameters, seed)
             width = layer.outputs or width
-    return entries + _of_loss(loss, symbols("y", (count, width)), targets("t", (count, width)))
+    return entries + _of_loss(loss, twins[1], (count, width), targets)
+
+
+TRAINING = "in training"
+
+
+def _like(name: str, array: Any) -> SymbolicArray:
+    return values(symbols(name, np.shape(array)))
 
 
 def _of_layer(
     network: Network,
     layer: Layer,
+    twin: Layer,
     number: int,
     shape: tuple[int, int],
     parameters: np.ndarray,
     seed: int | None,
 ) -> list[Entry]:
     x = symbols("x", shape)
-    entries = []
 
-    def run(x: np.ndarray, need_dx: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, Any]:
-        network.gradients[...] = values(symbols("junk", network.gradients.shape))
-        y = expressions(layer.forward(values(x), None if seed is None else np.random.default_rng(seed)))
-        dy = symbols("g", y.shape)
-        dx = layer.backward(values(dy), need_dx)
-        return y, np.asarray(dy), expressions(network.gradients), dx
+    def batch(name: str, more: int) -> SymbolicArray:
+        return values(symbols(name, (shape[0] + more, shape[1])))
 
-    if seed is not None:
-        entries += equations.entries_of(layer, number, x, expressions(layer.forward(values(x))), compare, False)
-    run(symbols("x^{old}", (shape[0] + 1, shape[1])), False)
-    *_, alone, _ = run(x, False)
-    y, dy, gradients, dx = run(x, True)
-    entries += equations.entries_of(layer, number, x, y, compare, seed is not None)
-    shifts, value = _shifts(sp.Add(*(a * b for a, b in zip(dy.ravel(), y.ravel(), strict=True))))
-    mine = [place for place, written in enumerate(gradients) if not str(written).startswith("junk")]
-    mine = sorted({*mine, *_places(network, layer)})
-    if np.shape(dx) != shape:
-        raise ValueError(f"{layer!r} returns dx of shape {np.shape(dx)} for inputs of shape {shape}")
-    entries += shifts + _slopes(value, parameters[mine], gradients[mine], alone[mine])
-    return entries + _slopes(value, x, expressions(dx), name=f"x^{{({number})}}")
+    def passes(seed: int | None) -> tuple[Pass, Pass]:
+        def rng(old: bool) -> np.random.Generator | None:
+            return None if seed is None else np.random.default_rng(seed + old)
+
+        return layer_passes(layer, twin, batch, _like, [network.parameters], [network.gradients], rng)
+
+    def entries_of(alone: Pass, full: Pass, training: bool) -> list[Entry]:
+        if np.shape(full.dx) != shape:
+            raise ValueError(f"{layer!r} returns dx of shape {np.shape(full.dx)} for inputs of shape {shape}")
+        y, dy = expressions(full.y), symbols("g", np.shape(full.y))
+        entries = equations.entries_of(layer, number, x, y, compare, training)
+        shifts, value = _shifts(sp.Add(*(a * b for a, b in zip(dy.ravel(), y.ravel(), strict=True))))
+        gradients, gradients_alone = expressions(full.gradients[0]), expressions(alone.gradients[0])
+        mine = [place for place, written in enumerate(gradients) if not str(written).startswith("junk")]
+        mine = sorted({*mine, *_places(network, layer)})
+        entries += shifts + _slopes(value, parameters[mine], gradients[mine], gradients_alone[mine])
+        return entries + _slopes(value, x, expressions(full.dx), name=f"x^{{({number})}}")
+
+    # Both kinds of passes; what they have in common is compared once.
+    quiet, training = passes(None), passes(0 if seed is None else seed)
+    same = [each.reading() for each in quiet] == [each.reading() for each in training]
+    if same and (seed is None or not isinstance(layer, Dropout)):
+        return entries_of(*quiet, False)
+    drawn = [replace(entry, name=f"{entry.name} {TRAINING}") for entry in entries_of(*training, True)]
+    return entries_of(*quiet, False) + drawn
 
 
 def _places(network: Network, layer: Layer) -> range:
@@ -283,13 +312,22 @@ def _places(network: Network, layer: Layer) -> range:
     raise ValueError(f"{layer!r} is not in the network")
 
 
-def _of_loss(loss: Loss, y: SymbolicArray, t: np.ndarray) -> list[Entry]:
-    loss.forward(values(symbols("y^{old}", (len(y) + 1, y.shape[1]))), values(symbols("t", (len(y) + 1, y.shape[1]))))
-    loss.backward()
-    (value,) = expressions(loss.forward(values(y), values(t))).ravel()
+def _of_loss(
+    loss: Loss, twin: Loss, shape: tuple[int, int], targets: Callable[[str, tuple[int, ...]], np.ndarray]
+) -> list[Entry]:
+    y, t = symbols("y", shape), targets("t", shape)
+
+    def outputs(name: str, more: int) -> SymbolicArray:
+        return values(symbols(name, (shape[0] + more, shape[1])))
+
+    def wanted(name: str, more: int) -> SymbolicArray:
+        return values(t if name == "t" else symbols(name, (shape[0] + more, shape[1])))
+
+    made, gradient = loss_passes(loss, twin, outputs, wanted)
+    (value,) = expressions(made).ravel()
     entries = equations.entries_of_loss(loss, y, t, value, compare)
     shifts, value = _shifts(value)
-    return entries + shifts + _slopes(value, y, expressions(loss.backward()))
+    return entries + shifts + _slopes(value, y, expressions(gradient))
 
 
 def _pass(
@@ -298,13 +336,10 @@ def _pass(
     """Return the loss, the gradients and dL/dx of a pass; before it, the gradients hold junk."""
     rng = None if seed is None else np.random.default_rng(seed)
     given = [values(x), values(t), network.parameters]
-    before = [expressions(each) for each in given]
     network.gradients[...] = values(symbols("junk", network.gradients.shape))
-    (value,) = expressions(loss.forward(network.forward(given[0], rng), given[1])).ravel()
-    dx: Any = network.backward(loss.backward(), need_dx=need_dx)
-    for name, array, kept in zip(("inputs", "targets", "parameters"), given, before, strict=True):
-        if not np.array_equal(expressions(array), kept):
-            raise NotUnderstood(f"a pass changes its {name} in place")
+    with unchanged(inputs=given[0], targets=given[1], parameters=given[2]):
+        (value,) = expressions(loss.forward(network.forward(given[0], rng), given[1])).ravel()
+        dx: Any = network.backward(loss.backward(), need_dx=need_dx)
     if need_dx and np.shape(dx) != x.shape:
         raise ValueError(f"backward returns dx of shape {np.shape(dx)} for inputs of shape {x.shape}")
     return value, expressions(network.gradients), expressions(dx) if need_dx else None
@@ -327,12 +362,14 @@ def prove_jacobian(layer: Softmax, size: int = 3) -> Proof:
     """
     start = time.perf_counter()
     x = symbols("x", (1, size))
-    outputs = expressions(layer.forward(values(x)))[0]
-    jacobian = expressions(layer.jacobian())[0]
+    with all_understood():
+        outputs = expressions(layer.forward(values(x)))[0]
+        jacobian = expressions(layer.jacobian())[0]
     proof = Proof(f"jacobian holds the derivatives of forward (1 row of {size}):\n  {layer!r}")
     for i, output in enumerate(outputs):
         for shift in filter(is_shift, output.free_symbols):
-            proof.entries.append(compare("s/shift", sp.Integer(0), sp.diff(output, shift)))
+            slope = sp.diff(output, shift)
+            proof.entries.append(Entry("s/shift", sp.Integer(0), slope, cancels(output, shift)))
         for k, entry in enumerate(x[0]):
             proof.entries.append(compare(f"J_{{{i},{k}}}", jacobian[i, k], derivative(output, entry)))
     proof.seconds = time.perf_counter() - start

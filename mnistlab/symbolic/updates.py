@@ -22,8 +22,9 @@ import sympy as sp
 from mnistlab.optimizers import SGD, Adam, Optimizer, RMSprop
 from mnistlab.symbolic.array import SymbolicArray, expressions, symbols, values
 from mnistlab.symbolic.lemmas import Lemma, Provable, prove, q, r, total
+from mnistlab.symbolic.passes import unchanged
 from mnistlab.symbolic.prove import Entry, Proof, compare
-from mnistlab.symbolic.values import Above, NotUnderstood, Value, every_path, exact
+from mnistlab.symbolic.values import Above, NotUnderstood, Value, all_understood, every_path, exact
 from mnistlab.symbolic.zero import is_zero
 
 __all__ = [
@@ -250,7 +251,8 @@ def prove_update(update: Update, size: int = 2) -> Proof:
     """
     start = time.perf_counter()
     proof = Proof(f"each step is the formula, by induction ({size} parameters):\n  {update.of}")
-    proof.entries = compare_steps(update, _Vectors(size))
+    with all_understood():
+        proof.entries = compare_steps(update, _Vectors(size))
     proof.seconds = time.perf_counter() - start
     return proof
 
@@ -315,11 +317,16 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
             state[name] = vectors.symbols(name, **({"nonnegative": True} if square else {}))
         optimizer.state = {name: vectors.given(part) for name, part in update.holds(state, at).items()}
         optimizer.steps = Value(t - 1)
+    if first:
+        _check_default(update, vectors)
     flushes = bool(Value(t) % FLUSH_EVERY == 0)  # type: ignore[operator]  # set on the class in a loop
     given, mine = vectors.given(g), vectors.given(w)
-    optimizer.step(mine, given, Value(progress), *mask)
-    if not np.array_equal(vectors.read(given), np.asarray(g)):
-        raise NotUnderstood("a step changes the gradients of its caller")
+    before = {name: value for name, value in vars(optimizer).items() if name not in ("steps", "state")}
+    with unchanged(gradients=given, **dict(zip(("mask",), mask, strict=False))):
+        optimizer.step(mine, given, Value(progress), *mask)
+    after = {name: value for name, value in vars(optimizer).items() if name not in ("steps", "state")}
+    if after.keys() != before.keys() or any(after[name] is not before[name] for name in before):
+        raise NotUnderstood("a step changes something else of the optimizer than its state and the number of the step")
     vectors.overwrite(given)
     made = {"w": vectors.read(mine), "t": [exact(optimizer.steps)]}
     made |= {f"state {name}": vectors.read(part) for name, part in optimizer.state.items()}
@@ -328,6 +335,22 @@ def _step(update: Update, vectors: Any, first: bool) -> tuple[dict[str, Any], di
         flushed = flushes and name in optimizer.velocities
         expected[f"state {name}"] = [_flushed(each) for each in part] if flushed else part
     return made, expected
+
+
+def _check_default(update: Update, vectors: Any) -> None:
+    """Raise NotUnderstood if a step without ``progress`` has another learning rate than that of the start."""
+    optimizer: Any = update.make()
+    asked: list[Any] = []
+
+    def rate(progress: Any) -> Value:
+        asked.append(progress)
+        return Value(1)
+
+    optimizer.learning_rate = rate
+    mask = {} if optimizer.decay_biases else {"decayed": vectors.given(vectors.symbols("d"))}
+    optimizer.step(vectors.given(vectors.symbols("w")), vectors.given(vectors.symbols("g")), **mask)
+    if asked != [0]:
+        raise NotUnderstood("a step without progress does not take the learning rate of the start")
 
 
 def _state_names(update: Update) -> list[str]:

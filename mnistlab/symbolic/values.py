@@ -7,21 +7,50 @@ branch is taken silently.
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-__all__ = ["FUNCTIONS", "Above", "NotUnderstood", "Truth", "Value", "apply", "every_path", "exact"]
+__all__ = [
+    "FUNCTIONS",
+    "Above",
+    "NotUnderstood",
+    "Truth",
+    "Value",
+    "all_understood",
+    "apply",
+    "every_path",
+    "exact",
+    "renamed",
+]
 
 MOST_PATHS = 64
 
 
 class NotUnderstood(TypeError):
     """Code asks of a symbol what only a number has, or uses a function that a proof does not know."""
+
+    raised = 0
+    """How often there was one, whether or not somebody caught it."""
+
+    def __init__(self, message: str):
+        super().__init__(message)
+        NotUnderstood.raised += 1
+
+
+@contextmanager
+def all_understood() -> Iterator[None]:
+    """Raise :class:`NotUnderstood` at the end, if code caught one: it goes another way on symbols than on numbers."""
+    before = NotUnderstood.raised
+    yield
+    if NotUnderstood.raised > before:
+        raise NotUnderstood("code catches the error of a symbol that is asked for what only a number has")
 
 
 class Above(sp.Function):
@@ -203,7 +232,11 @@ class Value(_Operators):
 
 
 class Truth(_Operators):
-    """Whether something holds, as an expression that is 1 or 0; sums and products are OR and AND, as in NumPy."""
+    """Whether something holds, as an expression that is 1 or 0; a product is AND.
+
+    A sum of two is refused. In NumPy it is OR, but of truths that code has made numbers, which cannot always be told
+    from others here, it is a sum.
+    """
 
     __slots__ = ()
 
@@ -296,7 +329,7 @@ def _or_of_truths(if_truths: Callable[..., Truth], if_numbers: Callable[..., Val
 def _not_of_truths(name: str, if_numbers: Callable[..., Value]) -> Callable[..., Value]:
     def function(*arguments: Any) -> Value:
         if all(map(_is_truth, arguments)):
-            raise NotUnderstood(f"numpy.{name} of truth values is refused by NumPy, or is no number")
+            raise NotUnderstood(f"numpy.{name} of truth values: use |, &, ~, or make numbers of them by 1 * (x > 0)")
         return if_numbers(*arguments)
 
     return function
@@ -330,7 +363,7 @@ SUM = _of_numbers(operator.add)
 PRODUCT = _of_numbers(operator.mul)
 
 FUNCTIONS: dict[np.ufunc, Callable[..., Value | Truth]] = {
-    np.add: _or_of_truths(OR, SUM),
+    np.add: _not_of_truths("add", SUM),
     np.multiply: _or_of_truths(AND, PRODUCT),
     np.subtract: _not_of_truths("subtract", _of_numbers(operator.sub)),
     np.negative: _not_of_truths("negative", _of_numbers(operator.neg)),
@@ -341,7 +374,7 @@ FUNCTIONS: dict[np.ufunc, Callable[..., Value | Truth]] = {
     np.remainder: _of_numbers(sp.Mod),
     np.square: _of_numbers(lambda a: a**2),
     np.reciprocal: _of_numbers(lambda a: 1 / a),
-    np.conjugate: _of_numbers(lambda a: a),
+    np.conjugate: _not_of_truths("conjugate", _of_numbers(lambda a: a)),
     np.exp: _of_numbers(sp.exp),
     np.expm1: _of_numbers(lambda a: sp.exp(a) - 1),
     np.log: _of_numbers(sp.log),
@@ -351,7 +384,7 @@ FUNCTIONS: dict[np.ufunc, Callable[..., Value | Truth]] = {
     np.sinh: _of_numbers(lambda a: (sp.exp(a) - sp.exp(-a)) / 2),
     np.cosh: _of_numbers(lambda a: (sp.exp(a) + sp.exp(-a)) / 2),
     np.sqrt: _of_numbers(sp.sqrt),
-    np.absolute: _of_numbers(_absolute),
+    np.absolute: _not_of_truths("absolute", _of_numbers(_absolute)),
     np.fabs: _of_numbers(_absolute),
     np.sign: _of_numbers(lambda a: Above(a) - Above(-a)),
     np.heaviside: _of_numbers(lambda a, b: Above(a) + b * _equal(a, sp.S.Zero)),
@@ -397,3 +430,22 @@ def choose(truth: Any, if_true: Any, if_false: Any) -> Any:
 def number(value: Any) -> Any:
     """Return a truth as the number 1 or 0, anything else as it is."""
     return Value(value.expr) if isinstance(value, Truth) else value
+
+
+def renamed(expression: sp.Expr) -> tuple[sp.Expr, int]:
+    """Return the expression with bound indices named by their size and depth, and its depth."""
+    if not expression.has(sp.Sum):
+        return expression, 0
+    if not isinstance(expression, sp.Sum):
+        parts = [renamed(part) for part in expression.args]
+        return expression.func(*(part for part, _ in parts)), max(depth for _, depth in parts)
+    body, depth = renamed(expression.function)
+    limits = sorted(expression.limits, key=lambda limit: str(limit[2]))
+    choices = []
+    for order in itertools.permutations(limits):
+        if [str(limit[2]) for limit in order] != [str(limit[2]) for limit in limits]:
+            continue
+        names = [sp.Symbol(f"_{limit[2]}_{depth}_{place}", integer=True) for place, limit in enumerate(order)]
+        body_so = body.xreplace({limit[0]: name for limit, name in zip(order, names, strict=True)})
+        choices.append(sp.Sum(body_so, *((name, *limit[1:]) for limit, name in zip(order, names, strict=True))))
+    return min(choices, key=sp.default_sort_key), depth + 1

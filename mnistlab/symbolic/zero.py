@@ -11,7 +11,7 @@ import sympy as sp
 from mnistlab.symbolic.array import Shift
 from mnistlab.symbolic.values import Above
 
-__all__ = ["derivative", "differs", "evaluate", "is_positive", "is_zero", "with_steps"]
+__all__ = ["cancels", "derivative", "differs", "evaluate", "is_positive", "is_zero", "with_steps"]
 
 MOST_DENOMINATORS = 30
 MOST_REGIONS = 400
@@ -60,6 +60,16 @@ def with_steps(expression: sp.Expr) -> sp.Expr:
     if isinstance(expression, sp.sign):
         return Above(parts[0]) - Above(-parts[0])
     return expression.func(*parts) if parts else expression
+
+
+def cancels(value: sp.Expr, shift: sp.Expr, slope: sp.Expr | None = None) -> bool:
+    """Return whether a value does not depend on a shift: its slope is zero, and no kink or jump stands at the shift.
+
+    The slope is the derivative, if it is not given as something else that must be zero.
+    """
+    if any(node.has(shift) for node in with_steps(value).atoms(*KINKS)):
+        return False
+    return is_zero(sp.diff(value, shift) if slope is None else slope)
 
 
 # Algebra between kinks.

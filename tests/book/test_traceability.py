@@ -235,16 +235,23 @@ def test_the_benchmark_proves_everything(tmp_path):
     kinds = [kind for kind, _, _ in proofs.tasks()]
     assert kinds.count("lemma") == len(lemmas.ALL) + len(updates.LEMMAS)
     assert kinds.count("gradient") == len(cases.CASES) + 1
-    assert kinds.count("update") == len(updates.UPDATES)
-    rows = [{"kind": "lemma", "proof": "one", "entries": 1, "seconds": 0.5}] * 2
-    assert proofs.table(rows).splitlines()[-1].split() == ["total", "2", "proofs", "2", "1.00"]
+    assert kinds.count("update") == len(updates.COMBINATIONS)
+    assert kinds.count("every") == len(updates.COMBINATIONS) + len(proofs.PARTS)
+    parts = {rule.owner for rule in rules() if rule.kind in ("layer", "loss")}
+    assert {type(make()) for make in proofs.PARTS} == parts - {ml.Conv2D, ml.MaxPool2D}
+    rows = [{"kind": kind, "proof": "one", "entries": 1, "seconds": 0.5} for kind in ("lemma", "every", "every")]
+    fixed, every = proofs.table(rows).splitlines()[-2:]
+    assert fixed.split() == ["total", "1", "proofs,", "fixed", "sizes", "1", "0.50"]
+    assert every.split() == ["total", "2", "proofs,", "every", "size", "2", "1.00"]
 
 
-@pytest.mark.parametrize("seconds, status", [(59.0, 0), (61.0, 1)])
-def test_the_benchmark_writes_its_rows_and_fails_when_it_takes_too_long(tmp_path, seconds, status):
+@pytest.mark.parametrize(
+    "kind, seconds, status", [("lemma", 89.0, 0), ("lemma", 91.0, 1), ("every", 59.0, 0), ("every", 61.0, 1)]
+)
+def test_the_benchmark_writes_its_rows_and_fails_when_it_takes_too_long(tmp_path, kind, seconds, status):
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import proofs; "
-        f"proofs.measure = lambda: [dict(kind='lemma', proof='one', entries=1, seconds={seconds})]; "
+        f"proofs.measure = lambda: [dict(kind='{kind}', proof='one', entries=1, seconds={seconds})]; "
         "sys.exit(proofs.main(['--json', sys.argv[2]]))"
     )
     file = tmp_path / "rows.json"
