@@ -146,7 +146,7 @@ def _flagged_one(rng: np.random.Generator) -> np.ndarray:
 
 
 def _scribble(rng: np.random.Generator) -> np.ndarray:
-    """A line that turns to and fro."""
+    """A line that turns here and there."""
     steps = rng.normal(0, 1, (60, 2))
     smooth = np.ones(int(rng.integers(3, 14)))
     walk = np.cumsum(np.stack([np.convolve(each, smooth, "same") for each in steps.T], axis=1), axis=0)
