@@ -26,7 +26,7 @@ def is_zero(expression: sp.Expr) -> bool:
     rational function. Where a sum stands in a denominator, the sum becomes an unknown in place of one of its terms,
     which leaves a polynomial in the unknowns and their reciprocals; expanded, it must be 0. This never calls zero what
     is not, since an identity between independent unknowns holds for whatever they stand for. A step is its own square,
-    and a step over a maximum is made of steps over its arguments.
+    and a step over a maximum is made of steps over its arguments; the square of a sum's root is the sum.
 
     If that is not enough, space is cut where comparisons change and maxima have kinks, and each region that is not
     empty is looked at by itself. On the cuts, where no derivative exists, nothing is claimed.
@@ -133,6 +133,11 @@ def is_positive(expression: sp.Expr) -> bool:
 
 def _is_zero_rational(expression: sp.Expr) -> bool:
     expression, steps = _with_unknowns(expression)
+    roots = {
+        node.base for node in expression.atoms(sp.Pow) if node.base.is_Add and node.exp.is_Rational and node.exp.q == 2
+    }
+    if roots:
+        return _is_zero_with_root(expression, min(roots, key=sp.default_sort_key))
     for _ in range(MOST_DENOMINATORS):
         denominator = next(_denominators(expression), None)
         if denominator is None:
@@ -147,6 +152,31 @@ def _is_zero_rational(expression: sp.Expr) -> bool:
         total = sp.Dummy()
         expression = expression.xreplace({denominator: total}).xreplace({term: total - (denominator - term)})
     return False
+
+
+def _is_zero_with_root(expression: sp.Expr, of: sp.Expr) -> bool:
+    """Return whether it is zero with an unknown for the root of a sum, whose square is that sum.
+
+    Powers of the sum are powers of the unknown. Multiplied by one that is high enough, so that no power is negative,
+    the expression has a part of even and one of odd powers; in both, the square is the sum again.
+    """
+    root = sp.Dummy(positive=True)
+    powers = {
+        node: root ** (2 * node.exp)
+        for node in expression.atoms(sp.Pow)
+        if node.base == of and (2 * node.exp).is_Integer
+    }
+    terms = sp.collect(sp.expand(expression.xreplace(powers)), root, evaluate=False)
+    exponents = {
+        power: sp.degree(power, root) if power.is_polynomial(root) else -sp.degree(1 / power, root) for power in terms
+    }
+    least = min([0, *exponents.values()])
+    least -= least % 2
+    parts = [sp.S.Zero, sp.S.Zero]
+    for power, factor in terms.items():
+        half, odd = divmod(exponents[power] - least, 2)
+        parts[odd] += factor * of**half
+    return all(_is_zero_rational(part) for part in parts)
 
 
 def _reduced(expanded: sp.Expr, steps: set[sp.Dummy]) -> sp.Expr:

@@ -189,6 +189,36 @@ def test_a_dense_layer_that_is_scaled_is_not_the_equation_of_dense():
     assert of.refuses(lambda: prove_for_every_size(Scaled(2, 3)))
 
 
+class Normalized(ml.Layer):
+    """Each row less its mean, divided by its standard deviation (layer normalization)."""
+
+    means = 2
+    """How many of the two means the backward pass takes off: both, if it is right."""
+
+    def forward(self, x, rng=None):
+        centred = x - np.mean(x, axis=1, keepdims=True)
+        self.sd = np.sqrt(np.mean(centred * centred, axis=1, keepdims=True) + 1e-5)
+        self.y = centred / self.sd
+        return self.y
+
+    def backward(self, dy, need_dx=True):
+        taken = (np.mean(dy, axis=1, keepdims=True), self.y * np.mean(dy * self.y, axis=1, keepdims=True))
+        return (dy - sum(taken[: self.means])) / self.sd
+
+
+def test_a_layer_with_a_square_root_is_proved():
+    prove_gradients(ml.Network([ml.Dense(2, 3), Normalized()]), ml.SquaredError(), batch=1).check()
+    prove_for_every_size(Normalized()).check()
+
+
+@pytest.mark.parametrize("means", [0, 1])
+def test_a_layer_with_a_square_root_that_forgets_a_mean_is_refused(means):
+    wrong = Normalized()
+    wrong.means = means
+    assert of.refuses(lambda: prove_gradients(ml.Network([ml.Dense(2, 3), wrong]), ml.SquaredError(), batch=1))
+    assert of.refuses(lambda: prove_for_every_size(wrong))
+
+
 class AbsoluteError(ml.Loss):
     def forward(self, y, targets):
         self.difference = y - targets
