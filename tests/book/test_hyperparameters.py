@@ -121,7 +121,9 @@ def test_the_study_does_both_rounds_and_stores_every_run_once(monkeypatch, tmp_p
 
     monkeypatch.setattr(study, "sweep", sweep)
     monkeypatch.setattr(study, "write", lambda name, frame: stored.update({name: frame}))
+    monkeypatch.setattr(study.research, "run", lambda folder, workers: asked.append(folder))
     study.run(tmp_path)
+    assert asked.pop() == tmp_path / "research"
     frame = stored["hyperparameters"]
     assert frame["key"].is_unique and len(frame) == asked[-1]
     assert asked == sorted(set(asked)) and frame["test"].sum() == 5
