@@ -69,6 +69,9 @@ ENTRIES: dict[str, tuple[Entry, ...]] = {
         ),
         Entry("the best of three candidates, on validation images", which=lambda row: row["augmentation"] != "none"),
     ),
+    "drawings": (
+        Entry("the network that ships, on pictures made of test digits", "which kinds the chapter names as read badly"),
+    ),
     "kept": (Entry("a network of a headline, trained once more and kept", "whether the stored accuracy comes out"),),
     "bench": (Entry("a framework with settings usual for it: how long until it reaches an accuracy"),),
 }
@@ -78,10 +81,7 @@ SHIPPED = Entry("the network that ships with the application, chosen on validati
 
 BUILT: dict[str, str] = {
     "01_data": "the nearest mean image, which learns nothing from them",
-    "02_network": "a network that has not been trained: it guesses",
     "03_training": "the first network, on project 5's own division of all 70,000 images, beside its published figures",
-    "05_softmax": "a small network: which digits it confuses",
-    "07_checking_gradients": "networks with wrong gradients: how far they get",
     "10_published": "that two layers without an activation are one; and the weights of project 4's authors",
     "13_augmentation": "committees, of every size, of the five stored networks: do they vote better?",
     "14_what_it_learnt": "networks of the two kinds that the chapter looks into: what they get wrong",
@@ -90,6 +90,7 @@ BUILT: dict[str, str] = {
     "18_draw_your_own": "the shipped network: clean images beside drawn and spoilt ones",
     "92_image_operations": "no network: how far images lean",
     "94_again": "the kept networks, and the stored runs that are repeated",
+    "95_build_it_yourself": "the network that the reader has built, at the end",
 }
 """Notebooks whose cells read the test images in each build, and for what. Nothing is chosen by it."""
 
@@ -112,6 +113,8 @@ def looks_of(name: str) -> pd.DataFrame:
     if name == "bench":
         rows = rows[rows["variable"] == "test accuracy"].drop_duplicates("peer")
         return rows.assign(looks=rows["repetitions"])
+    if name == "drawings":
+        return rows[rows["collection"] == "everyday"].assign(looks=1)  # the other pictures are of no test digits
     measured = [column for column in rows if column.removeprefix("final_") in ("test_accuracy", "test_loss")]
     rows = rows[rows[measured].notna().any(axis=1)]
     looks = pd.Series(1, index=rows.index)
@@ -169,6 +172,8 @@ def _what(row: pd.Series) -> str:
         return f"{row['peer']}: {row['network']}, {row['optimizer']}, batches of {row['batch']:.0f}"
     if "trial" in row:
         return f"project 3: {row['trial']}"
+    if "kind" in row:
+        return "784-300-10, as it ships; each run is a kind of pictures"
     if "network" in row:
         return row["network"]
     if "project" in row:

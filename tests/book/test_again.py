@@ -70,7 +70,8 @@ def test_what_is_repeated_has_other_seeds_that_would_be_noticed(name):
 
 def test_each_study_s_stores_are_repeated():
     stores = {stored for name, study in find_studies().items() for stored in getattr(study, "STORED", (name,))}
-    assert set(repeats.REPEATED) == stores
+    # That one trains nothing: chapter 18 reads some of its pictures again.
+    assert set(repeats.REPEATED) == stores - {"drawings"}
 
 
 @pytest.mark.parametrize("name", repeats.SHORT)
