@@ -136,8 +136,8 @@ def _is_zero_rational(expression: sp.Expr) -> bool:
     roots = {
         node.base for node in expression.atoms(sp.Pow) if node.base.is_Add and node.exp.is_Rational and node.exp.q == 2
     }
-    if roots:
-        return _is_zero_with_root(expression, min(roots, key=sp.default_sort_key))
+    if roots and _is_zero_with_root(expression, min(roots, key=sp.default_sort_key)):
+        return True
     for _ in range(MOST_DENOMINATORS):
         denominator = next(_denominators(expression), None)
         if denominator is None:
