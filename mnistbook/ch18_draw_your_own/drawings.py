@@ -21,6 +21,7 @@ from mnistlab.images import ImageError, from_drawing
 from mnistlab.images.drawing import in_field
 from mnistlab.images.light import flattened, inked, pen_of, sign_of
 from mnistlab.images.opening import greys
+from mnistlab.images.shapes import box_of
 from mnistlab.network import Network
 
 __all__ = ["KINDS", "WAYS", "Drawing", "Way", "compare", "drawings", "from_all_ink", "from_alpha", "from_inverted"]
@@ -133,8 +134,7 @@ def from_all_ink(picture: Image.Image) -> np.ndarray:
     difference = flattened(greys(picture)[0])
     strength = sign_of(difference) * difference
     ink = inked(strength, pen_of(strength))
-    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
-    return in_field(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    return in_field(ink[box_of(ink > 0.5)])
 
 
 def from_inverted(picture: Image.Image) -> np.ndarray:

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from mnistbook.ch18_draw_your_own.drawings import Drawing
 from mnistbook.ch18_draw_your_own.ink import as_file, lit_paper, pen, tilted, written
 from mnistlab.images.pieces import grown
+from mnistlab.images.shapes import box_of
 
 __all__ = ["EVERYDAY", "SEVERAL", "everyday"]
 
@@ -64,8 +65,7 @@ def _on_sheet(image: np.ndarray, rng: np.random.Generator, room: float = 0.6) ->
 
 def _trimmed(ink: np.ndarray, margin: int = 0) -> np.ndarray:
     """Return the part of the sheet that has ink, and a margin."""
-    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
-    return np.pad(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], margin)
+    return np.pad(ink[box_of(ink > 0.5)], margin)
 
 
 def _free_place(ink: np.ndarray, size: int, rng: np.random.Generator) -> tuple[int, int]:

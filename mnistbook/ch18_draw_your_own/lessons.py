@@ -14,6 +14,7 @@ from mnistbook.ch18_draw_your_own.foreign import enlarged, foreign_digits
 from mnistbook.ch18_draw_your_own.ink import pen
 from mnistlab.images.drawing import in_field
 from mnistlab.images.light import EmptyError, inked, pen_of
+from mnistlab.images.shapes import box_of
 
 __all__ = ["flagged_ones", "no_digits", "other_hands", "other_pens"]
 
@@ -82,8 +83,7 @@ def no_digits(images: np.ndarray, count: int, rng: np.random.Generator, hard: bo
 
 
 def _fielded(ink: np.ndarray) -> np.ndarray:
-    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
-    return in_field(np.ascontiguousarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]))
+    return in_field(np.ascontiguousarray(ink[box_of(ink > 0.5)]))
 
 
 def _with_other_pen(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -107,8 +107,7 @@ def _with_other_pen(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _coarse(ink: np.ndarray, pixels: int) -> np.ndarray:
     """Return ink of which only so many pixels across were kept."""
-    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
-    part = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    part = Image.fromarray(ink[box_of(ink > 0.5)])
     scale = pixels / max(part.size)
     few = part.resize([max(1, round(side * scale)) for side in part.size], Image.Resampling.BOX)
     few = Image.fromarray(np.pad(np.asarray(few), 2))
