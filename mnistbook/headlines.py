@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from mnistbook import results
 from mnistbook.ch12_generalization import study as generalization
 from mnistbook.ch13_augmentation import study as augmentation
+from mnistbook.kit.again import family
 from mnistbook.kit.answers import pack_indices, right_rows
 from mnistbook.kit.kept import keep, kept_network, rounded
 from mnistlab.network import Network
@@ -70,13 +71,9 @@ def read_again() -> pd.DataFrame:
         x, y = prepared(run).test
         right = kept_network(kept.network).predict(x) == y
         (then,) = right_rows([kept.wrong])
-        runs = results.read(study)
-        alike = runs[(runs["test"]) & (runs["hidden"] == "-".join(map(str, run.hidden)))]
-        for name in ("epochs", "average_last", "label_smoothing", "deskew", "augmentation"):
-            alike = alike[alike[name] == run.columns()[name]]
         answers = results.read(f"{study}_answers", extra_text=("wrong", "predicted")).set_index("key")["wrong"]
         (own,) = right_rows([answers[run.key]])
-        others = right_rows([answers[key] for key in alike["key"] if key != run.key])
+        others = right_rows([answers[key] for key in family(results.read_curves(study), run.key) if key in answers])
         rows.append(
             {
                 "network": kept.network,

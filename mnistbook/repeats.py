@@ -55,6 +55,11 @@ class Repeat:
     task: Callable[[Configuration], pd.DataFrame]
     others: tuple[str, tuple[Configuration, ...]] | None = None
 
+    @property
+    def other_keys(self) -> list[str] | None:
+        """Keys of the runs that stand for other seeds; None where the study has other seeds."""
+        return None if self.others is None else [run.key for run in self.others[1]]
+
 
 REPEATED: dict[str, Repeat] = {
     "hyperparameters": Repeat(hyperparameters.first_round()["momentum"][4 * len(hyperparameters.SEEDS)], train_run),
@@ -80,9 +85,10 @@ SHORT = ("hyperparameters", "generalization")
 def stored_curves(name: str) -> pd.DataFrame:
     """Return the rows with which the run of a store is compared."""
     curves = results.read_curves(name, extra_text=("project",))
-    if (others := REPEATED[name].others) is not None:
-        elsewhere = results.read_curves(others[0], extra_text=("project",))
-        curves = pd.concat([curves, elsewhere[elsewhere["key"].isin([run.key for run in others[1]])]])
+    chosen = REPEATED[name]
+    if chosen.others is not None:
+        elsewhere = results.read_curves(chosen.others[0], extra_text=("project",))
+        curves = pd.concat([curves, elsewhere[elsewhere["key"].isin(chosen.other_keys)]])
     return curves
 
 
@@ -91,8 +97,7 @@ def repeat(name: str, curves: pd.DataFrame | None = None) -> again.Comparison:
     chosen = REPEATED[name]
     with threadpool_limits(1):
         frame = chosen.task(chosen.run).assign(key=chosen.run.key)
-    others = None if chosen.others is None else [run.key for run in chosen.others[1]]
-    return again.compare(stored_curves(name) if curves is None else curves, frame, others)
+    return again.compare(stored_curves(name) if curves is None else curves, frame, chosen.other_keys)
 
 
 def outcomes(live: Iterable[again.Comparison] = ()) -> pd.DataFrame:
@@ -106,8 +111,7 @@ def outcomes(live: Iterable[again.Comparison] = ()) -> pd.DataFrame:
     rows = []
     for name, chosen in REPEATED.items():
         curves = stored_curves(name)
-        others = None if chosen.others is None else [run.key for run in chosen.others[1]]
-        spread = again.compare(curves, curves[curves["key"] == chosen.run.key], others).spread
+        spread = again.compare(curves, curves[curves["key"] == chosen.run.key], chosen.other_keys).spread
         row = {"store": name, "run": chosen.run.key, "nearest other seed": spread, "tolerance": spread / 2}
         if (one := fresh.get(chosen.run.key)) is not None:
             row |= {"difference": one.difference, "all digits": "yes" if one.identical else "no", "where": "this build"}

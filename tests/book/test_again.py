@@ -60,7 +60,7 @@ def test_in_every_store_another_seed_s_run_makes_the_check_red(curves, name):
 def test_what_is_repeated_has_other_seeds_that_would_be_noticed(name):
     rows, chosen = repeats.stored_curves(name), repeats.REPEATED[name]
     key = chosen.run.key
-    others = again.family(rows, key) if chosen.others is None else [run.key for run in chosen.others[1]]
+    others = again.family(rows, key) if chosen.others is None else chosen.other_keys
     own = rows[rows["key"] == key]
     near = pd.concat([own, rows[rows["key"].isin(others)]])
     assert again.compare(near, own, others).check().identical
