@@ -448,9 +448,7 @@ class Traceability:
 
     def _repr_html_(self) -> str:
         """Return a plain table, for whoever runs the notebook again elsewhere; equations go by their labels."""
-        plain = [re.sub(r"\[(.+?)\]\(\S+\)|\{\S+\}`(.+?)`", r"\1\2", "\t".join(_cells(row))) for row in self.rows]
-        frame = pd.DataFrame([line.split("\t") for line in plain], columns=HEAD)
-        return Table(frame.assign(Error=[f"{row.error:.0e}" for row in self.rows]))._repr_html_()
+        return Table(pd.DataFrame(map(_plain, self.rows), columns=HEAD))._repr_html_()
 
     def _repr_markdown_(self) -> str:
         """Return a table in MyST: Sphinx resolves the equations, and LaTeX breaks the lines of the cells."""
@@ -463,16 +461,18 @@ class Traceability:
 HEAD = ("Rule and its line", "Equation", "Lemma", "Code proved on", "Error")
 
 
+def _plain(row: Row) -> tuple[str, ...]:
+    # A long name breaks between its words only.
+    name, (file, line) = row.rule.name.replace(".", " ").replace("_", " "), row.rule.place
+    lemma, proof = f"{row.lemma.name}, {row.lemma.scope}", f"{row.proof_of}: {len(row.proof.entries)} entries"
+    return f"{name} {file}, {line}", row.label, lemma, proof, f"{row.error:.0e}"
+
+
 def _cells(row: Row) -> tuple[str, ...]:
-    role = "prf:ref" if row.label.startswith("thm-") else "eq"
-    file, line = row.rule.place
-    figure, exponent = f"{row.error:.0e}".split("e")
-    entries = len(row.proof.entries)
-    return (
-        # A long name breaks between its words only.
-        f"{row.rule.name.replace('.', ' ').replace('_', ' ')} [{file}, {line}]({row.rule.address})",
-        f"{{{role}}}`{row.label}`",
-        f"{row.lemma.name}, {row.lemma.scope}",
-        f"{row.proof_of}: {entries} entries",
-        rf"${figure} \cdot 10^{{{int(exponent)}}}$",
-    )
+    """Return what :func:`_plain` does, with links."""
+    rule, label, lemma, proof, error = _plain(row)
+    place = ", ".join(map(str, row.rule.place))
+    role = "prf:ref" if label.startswith("thm-") else "eq"
+    figure, exponent = error.split("e")
+    rule = f"{rule.removesuffix(place)}[{place}]({row.rule.address})"
+    return rule, f"{{{role}}}`{label}`", lemma, proof, rf"${figure} \cdot 10^{{{int(exponent)}}}$"
