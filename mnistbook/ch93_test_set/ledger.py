@@ -85,7 +85,7 @@ BUILT: dict[str, str] = {
     "10_published": "that two layers without an activation are one; and the weights of project 4's authors",
     "13_augmentation": "committees, of every size, of the five stored networks: do they vote better?",
     "14_what_it_learnt": "networks of the two kinds that the chapter looks into: what they get wrong",
-    "16_dense_in_keras": "one image, read by two networks after one epoch",
+    "16_dense_in_keras": "one network of each library after one epoch: an image on which they disagree",
     "17_convolution": "small networks with and without convolution; two epochs of the elastic recipe, for its speed",
     "18_draw_your_own": "the shipped network: clean images beside drawn and spoilt ones",
     "92_image_operations": "no network: how far images lean",
