@@ -22,12 +22,16 @@ def main() -> int:
         file = Path(folder, "constraints.txt")  # an older one there would be kept to as far as possible
         command = ["-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST, "--extra", "dev"]
         # Of what 'make bench' wants besides, PyTorch is left out: its usual build brings gigabytes along.
-        wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+        wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+            "optional-dependencies"
+        ]
         Path(folder, "jax.in").write_text(next(one for one in wanted["bench"] if one.startswith("jax")))
         Path(folder, "overrides.txt").write_text(OVERRIDES, encoding="utf-8")
         command += ["--override", str(Path(folder, "overrides.txt"))]
         command += ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-package", "mnistlab"]
-        status = subprocess.call([sys.executable, *command, "pyproject.toml", str(Path(folder, "jax.in")), "--output-file", file], cwd=ROOT)
+        status = subprocess.call(
+            [sys.executable, *command, "pyproject.toml", str(Path(folder, "jax.in")), "--output-file", file], cwd=ROOT
+        )
         if status:
             return status
         (ROOT / "constraints.txt").write_text(HEADER + file.read_text(encoding="utf-8"), encoding="utf-8")

@@ -511,12 +511,14 @@ def test_a_claim_says_who_is_faster_where():
         }
     )
     assert tables.claim(rows) == (
-        "On one thread, JAX is faster in batches of 32 (times as long: JAX 0.81); JAX and mnistlab are alike in "
-        "batches of 64 (times as long: JAX 0.99); mnistlab is faster in batches of 1,024 (times as long: PyTorch 1.10)."
+        "On one thread JAX is faster than mnistlab in batches of 32 (JAX takes 0.81 times as long); JAX and mnistlab "
+        "are alike in batches of 64 (JAX takes 0.99 times as long); mnistlab is faster than all frameworks in batches "
+        "of 1,024 (PyTorch takes 1.10 times as long)."
     )
     ahead = training_rows({32: {"JAX": (1.2, 1.3, 1.4)}, 64: {"JAX": (1.2, 1.31, 1.4)}})
     assert tables.claim(ahead) == (
-        "On one thread, mnistlab is faster in batches of 32 and 64 (times as long: JAX 1.3 and 1.3)."
+        "On one thread mnistlab is faster than all frameworks in batches of 32 and 64 (JAX takes 1.3 and 1.3 times as "
+        "long)."
     )
 
 

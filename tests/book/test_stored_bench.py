@@ -80,8 +80,8 @@ def test_slopes_are_fitted_for_all_that_is_varied(bench):
 
 def test_what_is_asked_is_judged(bench):
     text = report.judged(bench)
-    assert text.count("at most") == len(report.targets(bench)) == 18
-    assert text.count("holds") + text.count("does not hold") == 18
+    assert text.count("at most") == len(report.targets(bench)) == 19
+    assert text.count("holds") + text.count("does not hold") == 19
 
 
 def test_the_machine_is_named(bench):

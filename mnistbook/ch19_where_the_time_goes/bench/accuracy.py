@@ -24,7 +24,7 @@ __all__ = ["TARGETS", "groups"]
 TARGETS = (0.96, 0.97, 0.975)
 NAMES = (OURS, "JAX", "PyTorch, fused", "Keras, 25 steps a call", "scikit-learn")
 WORK = Work(count=60_000 - HELD_OUT)
-EPOCHS = 8
+EPOCHS = 6
 
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:

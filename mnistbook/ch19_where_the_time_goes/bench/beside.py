@@ -36,7 +36,7 @@ WORK = Work(batch=128, count=10_000)
 def groups(short: bool) -> Iterator[tuple[str, object]]:
     """Yield a name and a function from a :class:`WorkerPool` to rows, for each peer."""
     for name in filter(installed, BESIDE):
-        yield f"beside others {name}", partial(_measure, name, 2 if short else 7)
+        yield f"beside others {name}", partial(_measure, name, 2 if short else 5)
 
 
 def _measure(name: str, repetitions: int, pool: WorkerPool) -> list[dict]:

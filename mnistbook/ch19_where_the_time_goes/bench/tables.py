@@ -79,16 +79,21 @@ def claim(rows: pd.DataFrame, threads: int = 1) -> str:
     Where the quartiles of the ratio lie on both sides of 1, the two are called alike.
     """
     parts, found = [], fastest(rows, threads)
-    for side, begin in ((-1, "{peers} is faster"), (0, "{peers} and mnistlab are alike"), (1, "mnistlab is faster")):
+    for side in (-1, 0, 1):
         here = {batch: one for batch, one in found.items() if one[1].side == side}
         if not here:
             continue
-        peers = listed(sorted({name for name, _ in here.values()}))
-        part = begin.format(peers=peers) + f" in batches of {listed([f'{batch:,}' for batch in here])}"
-        told = {name: [f"{ratio}" for other, ratio in here.values() if other == name] for name, _ in here.values()}
-        times = listed([f"{name} {listed(values)}" for name, values in told.items()])
-        parts.append(f"{part} (times as long: {times})")
-    return f"On {'one thread' if threads == 1 else f'{threads} threads'}, " + "; ".join(parts) + "."
+        ratios: dict[str, list[Spread]] = {}
+        for name, ratio in here.values():
+            ratios.setdefault(name, []).append(ratio)
+        told = listed([f"{name} takes {listed(values)}" for name, values in ratios.items()])
+        who = {
+            -1: f"{listed(list(ratios))} {'is' if len(ratios) == 1 else 'are'} faster than mnistlab",
+            0: f"{listed(list(ratios))} and mnistlab are alike",
+            1: "mnistlab is faster than all frameworks",
+        }[side]
+        parts.append(f"{who} in batches of {listed([f'{batch:,}' for batch in here])} ({told} times as long)")
+    return f"On {'one thread' if threads == 1 else f'{threads} threads'} " + "; ".join(parts) + "."
 
 
 def beside(rows: pd.DataFrame) -> pd.DataFrame:

@@ -32,7 +32,7 @@ SLOW = {ONE_BY_ONE: 400}
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
     """Yield a name and a function from a :class:`WorkerPool` to rows, for each set of runs side by side."""
-    count, repetitions, seconds = (6_144, 3, 0.0) if short else (20_480, 7, 20.0)  # whole batches, of each size
+    count, repetitions, seconds = (6_144, 3, 0.0) if short else (20_480, 5, 15.0)  # whole batches, of each size
     others = [name for name in PEERS if name != ONE_BY_ONE]
     adam = [name for name in PEERS if name not in WITHOUT_ADAM]
     for threads in (1,) if short else (1, 2):
