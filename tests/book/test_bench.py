@@ -28,7 +28,6 @@ from mnistbook.ch19_where_the_time_goes.bench import (
     peers,
     readme,
     report,
-    scaling,
     startup,
     store,
     subnormal,
@@ -40,7 +39,7 @@ from mnistbook.ch19_where_the_time_goes.bench.peers import jax_scan, one_by_one,
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistbook.ch19_where_the_time_goes.bench.worker import PeerError, Worker
 
-SECTIONS = (hardware, training, beside, subnormal, inference, scaling, startup, accuracy)
+SECTIONS = (hardware, training, beside, subnormal, inference, startup, accuracy)
 SMALL = Work(sizes=(4, 8, 3), batch=10, count=300)
 
 

@@ -23,7 +23,7 @@ def test_it_comes_from_one_run_of_committed_code_with_all_peers_and_kernels_of_t
         assert bench[column].nunique() == 1
     assert not bench["commit"].iloc[0].endswith("-dirty")
     assert set(bench["peer"]) >= set(peers.PEERS)
-    timed = bench[bench["section"].isin(["training", "beside", "inference", "scaling"])]
+    timed = bench[bench["section"].isin(["training", "beside", "inference"])]
     assert (timed["repetitions"] >= 5).all() and (timed["q1"] <= timed["median"]).all()
     assert (timed["median"] <= timed["q3"]).all()
 
@@ -69,13 +69,6 @@ def test_each_peer_was_timed_beside_other_programs(bench):
     table = tables.beside(bench)
     assert list(table.index) == list(peers.BESIDE) and table.notna().all(axis=None)
     assert list(table.columns) == ["alone, s", *list(beside.SITUATIONS)[1:]]
-
-
-def test_slopes_are_fitted_for_all_that_is_varied(bench):
-    slopes = tables.slopes(bench)
-    assert list(slopes.columns) == ["hidden units", "hidden layers"]
-    made = pd.DataFrame({"variable": "images", "peer": "mnistlab", "value": [1, 2, 4], "median": [3, 12, 48]})
-    assert tables.slopes(made.assign(section="scaling")).loc["mnistlab", "images"] == pytest.approx(2)
 
 
 def test_what_is_asked_is_judged(bench):

@@ -2,7 +2,7 @@
 
 bench           everything, about 25 minutes on two quiet cores; a run that was cut resumes
 bench --short   few repetitions of little, some minutes; printed, not stored
-bench SECTION   one or more of: hardware training beside subnormal inference scaling startup accuracy
+bench SECTION   one or more of: hardware training beside subnormal inference startup accuracy
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mnistbook.ch19_where_the_time_goes.bench.store import Store
 from mnistbook.studies import runs_folder
 from mnistlab.sweeps.provenance import provenance
 
-SECTIONS = ("hardware", "training", "beside", "subnormal", "inference", "scaling", "startup", "accuracy")
+SECTIONS = ("hardware", "training", "beside", "subnormal", "inference", "startup", "accuracy")
 
 
 def main(arguments: list[str]) -> int:

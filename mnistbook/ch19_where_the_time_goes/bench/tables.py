@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mnistbook.ch19_where_the_time_goes.bench.beside import SLOWER
@@ -18,12 +17,10 @@ __all__ = [
     "epochs",
     "fastest",
     "inference",
-    "line",
     "machine",
     "memory",
     "others",
     "ratios",
-    "slopes",
     "slow_down",
     "spreads",
     "startup",
@@ -183,24 +180,6 @@ def machine(rows: pd.DataFrame) -> dict[str, object]:
         else:  # copied by one thread, however many there are
             found.setdefault(row.quantity, round(row.median, 1))
     return found
-
-
-def slopes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the slope of log seconds against log value for each peer and each quantity that is varied.
-
-    Fitted by least squares over all measured values: 1 means that twice the value takes twice as long.
-    """
-    found = {}
-    for (variable, peer), part in rows[rows["section"] == "scaling"].groupby(["variable", "peer"], sort=False):
-        if len(part) > 1:
-            found.setdefault(variable, {})[peer] = line(part)[0]
-    return _in_order(pd.DataFrame(found).rename_axis("peer"))
-
-
-def line(part: pd.DataFrame) -> tuple[float, float]:
-    """Return slope and intercept of log seconds over log value, by least squares, for rows of one peer and quantity."""
-    slope, intercept = np.polyfit(np.log(part["value"]), np.log(part["median"]), 1)
-    return float(slope), float(intercept)
 
 
 def _classic(rows: pd.DataFrame, threads: int) -> pd.DataFrame:
