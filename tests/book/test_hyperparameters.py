@@ -31,7 +31,7 @@ def rows_of(runs, accuracy):
 
 def invented(run):
     """An accuracy with one best setting in each part, and divergence where the effective rate is large."""
-    rate = run.learning_rate / (1 - run.settings()["momentum"]) * 128 / run.batch_size
+    rate = run.learning_rate / (1 - (run.settings()["momentum"] or 0.0)) * 128 / run.batch_size  # Adam has none
     depth, width = len(run.hidden), run.hidden[0]
     if rate > 50:
         return NOT_TRAINED
@@ -40,7 +40,7 @@ def invented(run):
 
 @pytest.fixture(scope="module")
 def first():
-    return rows_of([run for part in study.first_round().values() for run in part], invented)
+    return rows_of(study.short_runs(), invented)
 
 
 def test_the_parts_do_not_look_at_the_test_images_and_have_all_seeds():
@@ -93,14 +93,39 @@ def test_the_second_round_trains_the_best_of_each_part_for_longer(first):
     parts = study.first_round()
     assert all(run.train_size is None and run.epochs == 5 and not run.test for run in runs)
     for name in ("batch size", "momentum", "width", "depth", "random search"):
-        winner = study.best(first, parts[name])
-        same = [
-            run
-            for run in runs
-            if (run.hidden, run.learning_rate, run.momentum, run.batch_size)
-            == (winner.hidden, winner.learning_rate, winner.momentum, winner.batch_size)
-        ]
+        winner = replace(study.best(first, parts[name]), seed=0, **study.LONG)
+        same = [run for run in runs if replace(run, seed=0) == winner]
         assert sorted(run.seed for run in same) == [0, 1, 2], name
+
+
+def test_what_goes_beyond_a_border_continues_its_part_and_changes_nothing_else(first):
+    parts = study.first_round()
+    for name, runs in study.beyond().items():
+        assert not {run.key for run in runs} & {run.key for run in parts[name]}
+        one = replace(parts[name][0], hidden=(), batch_size=1, activation="relu", learning_rate=1.0, seed=0)
+        assert {
+            replace(run, hidden=(), batch_size=1, activation="relu", learning_rate=1.0, seed=0) for run in runs
+        } == {one}
+        assert sorted({run.seed for run in runs}) == [0, 1, 2]
+
+
+def test_every_method_and_a_deep_network_come_to_the_second_round_with_a_rate_of_their_own(first):
+    runs = study.second_round(first)
+    for name, (changes, rates) in study.METHODS.items():
+        long = {"schedule": "cosine"} | changes
+        same = [run for run in runs if all(getattr(run, field) == value for field, value in long.items())]
+        assert any(run.learning_rate in rates and run.hidden == (100,) for run in same), name
+    assert any(len(run.hidden) > 1 for run in runs)
+
+
+def test_the_long_sample_is_part_of_the_random_search_and_not_of_the_choice(first):
+    short = study.first_round()["random search"]
+    sample = study.long_sample()
+    assert [(run.hidden, run.learning_rate) for run in sample] == [
+        (run.hidden, run.learning_rate) for run in short[:32]
+    ]
+    assert all(run.train_size is None and not run.test for run in sample)
+    assert len({run.key for run in sample} - {run.key for run in study.second_round(first)}) >= 31
 
 
 def test_only_the_chosen_setting_is_tried_on_the_test_images_with_new_seeds(first):
