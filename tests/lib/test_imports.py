@@ -15,7 +15,19 @@ import pytest
 import mnistlab
 
 ROOMS = {f"mnistlab.{room}" for room in ("app", "cli", "interop", "sweeps", "symbolic")}
-THEIRS = {"PIL", "fastapi", "gradio", "joblib", "matplotlib", "pandas", "pooch", "safetensors", "sklearn", "typer"}
+THEIRS = {
+    "PIL",
+    "fastapi",
+    "gradio",
+    "joblib",
+    "matplotlib",
+    "optuna",
+    "pandas",
+    "pooch",
+    "safetensors",
+    "sklearn",
+    "typer",
+}
 HEAVY = {*ROOMS, *THEIRS, "keras", "scipy", "sympy", "tensorflow"}
 
 
