@@ -1,9 +1,11 @@
 """Hundreds of short trainings over learning rate, batch size, momentum, width, depth, activation: which is best.
 
-The first round is short: 20,000 training images, three epochs, 784-100-10 where nothing else is said. A part whose best
-setting stands at the border of its grid goes on beyond it, and each method has rates of its own. The best of each part
-go to the second round, with all training images and five epochs; the best of that one is trained with seeds of its own
-and, only then, tried on the test images. All choices are made on the same 10,000 validation images.
+The first round is short: 20,000 training images, three epochs, 784-100-10 where nothing else is said. The best of each
+of its parts go to the second, with all training images and five epochs; the best of that one is trained with seeds of
+its own and, only then, tried on the test images. All choices are made on the same 10,000 validation images.
+
+What was added later is judged on these too, and is not tried on the test images: parts that go on beyond the borders at
+which they were best, methods that each have rates of their own, and searches that learn from their trials.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnistbook.ch11_hyperparameters import research
+from mnistbook.ch11_hyperparameters import research, searches
 from mnistbook.results import last_rows, write
 from mnistlab.sweeps.distributions import log_integers, log_uniform
 from mnistlab.sweeps.run import Run
@@ -39,7 +41,7 @@ __all__ = [
 
 NAME = "hyperparameters"
 DESCRIPTION = "learning rate, batch size, momentum, width, depth; project 3's trials (about an hour on one core)"
-STORED = (NAME, research.NAME)
+STORED = (NAME, searches.NAME, research.NAME)
 """Names of the files with the rows of its runs."""
 
 SHORT = Run(hidden=(100,), train_size=20_000, epochs=3)
@@ -130,11 +132,15 @@ def long_sample() -> list[Run]:
 
 def contestants() -> dict[str, list[Run]]:
     """Return the short trainings whose best go to the second round: parts, the same with what lies beyond, methods."""
-    parts = first_round()
-    parts.pop("grid search")  # it is there to be compared with the random one
+    parts = _parts()
     wider = {f"{name}, beyond the grid": parts[name] + runs for name, runs in beyond().items()}
     deep = [run for run in parts["depth"] if len(run.hidden) > 1]
     return parts | wider | {"two layers or more": deep} | methods()
+
+
+def _parts() -> dict[str, list[Run]]:
+    """Return the parts of the first round; without the grid search, which is there to be compared with another."""
+    return {name: runs for name, runs in first_round().items() if name != "grid search"}
 
 
 def _middles(name: str) -> list[float]:
@@ -183,13 +189,16 @@ def best(frame: pd.DataFrame, runs: Iterable[Run]) -> Run:
 
 def second_round(frame: pd.DataFrame) -> list[Run]:
     """Return long runs of the best setting of each contestant, with each seed; ``frame`` has the first round."""
-    finalists = dict.fromkeys(replace(best(frame, runs), **LONG) for runs in contestants().values())
-    return with_seeds(finalists, SEEDS)
+    return _long(frame, contestants())
+
+
+def _long(frame: pd.DataFrame, parts: dict[str, list[Run]]) -> list[Run]:
+    return with_seeds(dict.fromkeys(replace(best(frame, runs), **LONG) for runs in parts.values()), SEEDS)
 
 
 def chosen(frame: pd.DataFrame) -> Run:
-    """Return the best setting of the second round; ``frame`` has both rounds."""
-    return best(frame, second_round(frame))
+    """Return the best setting in the second round of those that the parts led to; ``frame`` has both rounds."""
+    return best(frame, _long(frame, _parts()))
 
 
 def final_runs(frame: pd.DataFrame) -> list[Run]:
@@ -198,9 +207,10 @@ def final_runs(frame: pd.DataFrame) -> list[Run]:
 
 
 def run(folder: Path, workers: int | None = None) -> None:
-    """Do both rounds and the final trainings; store ``hyperparameters.csv`` and its curves; then project 3's trials."""
+    """Do both rounds and the final trainings and store them; then searches that learn; then project 3's trials."""
     runs = short_runs() + long_sample()
     for following in (second_round, final_runs):
         runs = runs + following(sweep(runs, folder, workers=workers))
     write(NAME, sweep(runs, folder, workers=workers))
+    searches.run(folder / searches.NAME, SHORT, BOX)
     research.run(folder / research.NAME, workers)

@@ -13,7 +13,7 @@ from scipy.linalg import eigvalsh
 import mnistlab as ml
 from mnistbook import results
 from mnistbook.ch11_hyperparameters import figures as heatmaps
-from mnistbook.ch11_hyperparameters import range_test, study, tuning
+from mnistbook.ch11_hyperparameters import range_test, searches, study, tuning
 from mnistlab.sweeps.run import Run
 
 NOT_TRAINED = float("nan")
@@ -128,6 +128,23 @@ def test_the_long_sample_is_part_of_the_random_search_and_not_of_the_choice(firs
     assert len({run.key for run in sample} - {run.key for run in study.second_round(first)}) >= 31
 
 
+def test_what_lies_beyond_the_parts_is_not_tried_on_the_test_images():
+    wide = study.beyond()["width"]
+    frame = rows_of(study.short_runs(), lambda run: 0.9 + 0.05 * (run in wide))
+    frame = pd.concat([frame, rows_of(study.second_round(frame), lambda run: 0.9 + 0.05 * (run.hidden == (1600,)))])
+    assert any(run.hidden == (1600,) for run in study.second_round(frame))
+    assert study.chosen(frame).hidden != (1600,)
+
+
+def test_searches_stay_in_the_box_and_no_two_have_one_seed():
+    plans = searches.plans(study.SHORT, study.BOX)
+    assert len({plan.seed for plan in plans.values()}) == len(plans) == 12
+    for plan in plans.values():
+        assert plan.space["learning_rate"] == {"log_uniform": [0.002, 2.0]}
+        assert plan.space["hidden"] == {"log_integers": [25, 200]} and plan.base == study.SHORT
+    assert {plan.trials for plan in plans.values() if plan.pruner == "none"} == {27}
+
+
 def test_only_the_chosen_setting_is_tried_on_the_test_images_with_new_seeds(first):
     rounds = pd.concat([first, rows_of(study.second_round(first), invented)], ignore_index=True)
     final = study.final_runs(rounds)
@@ -146,9 +163,10 @@ def test_the_study_does_both_rounds_and_stores_every_run_once(monkeypatch, tmp_p
 
     monkeypatch.setattr(study, "sweep", sweep)
     monkeypatch.setattr(study, "write", lambda name, frame: stored.update({name: frame}))
+    monkeypatch.setattr(study.searches, "run", lambda folder, base, box: asked.append(folder))
     monkeypatch.setattr(study.research, "run", lambda folder, workers: asked.append(folder))
     study.run(tmp_path)
-    assert asked.pop() == tmp_path / "research"
+    assert [asked.pop(), asked.pop()] == [tmp_path / "research", tmp_path / "searches"]
     frame = stored["hyperparameters"]
     assert frame["key"].is_unique and len(frame) == asked[-1]
     assert asked == sorted(set(asked)) and frame["test"].sum() == 5
