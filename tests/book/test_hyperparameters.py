@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from scipy.linalg import eigvalsh
 
 import mnistlab as ml
@@ -219,6 +220,38 @@ def test_a_peak_at_an_end_or_beside_divergence_stays_where_it_is():
         tuning.peak(x, np.full(3, np.nan))
 
 
+def test_the_accuracy_between_two_rates_lies_between_theirs():
+    means = pd.Series({0.01: 0.8, 0.1: 0.9, 1.0: np.nan})
+    assert tuning.accuracy_at(0.01, means) == 0.8 and tuning.accuracy_at(0.001, means) == 0.8
+    assert tuning.accuracy_at(np.sqrt(0.001), means) == pytest.approx(0.85)
+    assert tuning.accuracy_at(5.0, means) == tuning.GUESS
+
+
+def test_a_best_setting_is_inside_its_grid_if_both_neighbours_were_tried():
+    runs = [Run(learning_rate=r, batch_size=b) for r in (0.1, 0.2, 0.4) for b in (16, 32)]
+    runs += [Run(learning_rate=0.8, batch_size=32, activation="tanh"), Run(learning_rate=0.05, batch_size=32)]
+    found = tuning.borders(runs, runs[2]).set_index("hyperparameter")  # 0.2 with 16 images
+    assert list(found.index) == ["learning_rate", "batch_size"]
+    assert list(found.loc["learning_rate"]) == [0.2, 0.1, 0.4, True]
+    assert list(found.loc["batch_size"]) == [16, 16, 32, False]
+    deep = [Run(hidden=(100,) * depth) for depth in (1, 2, 4)]
+    assert list(tuning.borders(deep, deep[1])["inside"]) == [True]
+
+
+def test_successive_halving_pays_less_and_may_lose_who_starts_late():
+    curves = np.array([[0.5, 0.6, 0.70]] * 6 + [[0.6, 0.65, 0.68]] * 2 + [[0.1, 0.5, 0.99]])
+    assert tuning.halving(curves) == (0.68, 9 + 3 + 1)
+    assert tuning.halving(curves[::-1]) == (0.68, 13)
+    assert tuning.halving(curves, reduction=1) == (0.99, 27)
+    assert tuning.halving(np.random.default_rng(0).random((27, 3)))[1] == 39
+
+
+def test_the_best_so_far_counts_what_was_ended_early_as_spent():
+    trials = pd.DataFrame({"epoch": [3, 1, 3], tuning.MEASURE: [0.9, np.nan, 0.8]})
+    np.testing.assert_array_equal(tuning.best_so_far(trials, 8), [np.nan] * 2 + [0.9] * 6)
+    np.testing.assert_array_equal(tuning.best_so_far(trials[::-1], 8), [np.nan] * 2 + [0.8] * 4 + [0.9] * 1 + [0.9])
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_the_expected_best_is_the_mean_over_all_subsets(values):
     expected = [np.mean([max(some) for some in combinations(values, n)]) for n in range(1, len(values) + 1)]
@@ -328,6 +361,14 @@ def test_a_map_marks_failures_and_the_best_cell():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["0.5", "0"]
     framed = [patch for patch in axes.patches if not patch.get_fill()]
     assert len(framed) == 1 and framed[0].get_x() > 1.5 and framed[0].get_y() > 0.5
+
+
+def test_on_the_scale_of_accuracies_half_the_errors_are_as_far_everywhere():
+    axes = Figure().add_subplot()
+    heatmaps.accuracy_scale(axes, 80, 98)
+    place = [axes.transData.transform((0, accuracy))[1] for accuracy in (80, 90, 95, 97.5)]
+    np.testing.assert_allclose(np.diff(place), np.diff(place)[0])
+    assert [mark for mark in axes.get_yticks() if mark in (90, 94, 95)] == [90, 94, 95]
 
 
 def test_lines_show_every_value_in_both_scales(first):
