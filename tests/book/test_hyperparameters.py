@@ -378,3 +378,16 @@ def test_lines_show_every_value_in_both_scales(first):
     left, right = (panel.lines[1].get_xdata() for panel in figure.axes)
     np.testing.assert_allclose(right, 4 * left)
     assert len(figure.axes[0].lines) == 4
+
+
+def test_the_sweep_below_a_range_test_is_read_at_its_customary_rates():
+    rates = np.geomspace(0.01, 10, 61)
+    test = range_test.RangeTest(rates, np.log(rates / 1.0) ** 2)
+    swept = pd.DataFrame([[0.82, 0.94, 0.9]], index=[0.5], columns=[0.1, 0.3333, 1.0])
+    figure = heatmaps.range_above_sweep({0.5: test}, swept, 2.0)
+    below = figure.axes[1]
+    marked = {line.get_marker(): line.get_data() for line in below.lines[1:4]}
+    assert {marker: float(x[0]) for marker, (x, _) in marked.items()} == pytest.approx({"o": 1, "^": 1 / 3, "s": 0.1})
+    assert {marker: float(y[0]) for marker, (_, y) in marked.items()} == pytest.approx(
+        {"o": 90, "^": 94, "s": 82}, abs=0.1
+    )
