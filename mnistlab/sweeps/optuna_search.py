@@ -7,6 +7,7 @@ so far. So a search that is killed goes on, and one with more trials begins with
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from mnistlab.sweeps.runner import SweepError, sweep
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["PRUNERS", "SAMPLERS", "Search", "open_study", "search"]
+__all__ = ["PRUNERS", "SAMPLERS", "Search", "load_optuna", "open_study", "search"]
 
 SAMPLERS = ("tpe", "random")
 PRUNERS = ("none", "successive_halving")
@@ -135,15 +136,15 @@ def search(search: Search, folder: str | Path, **options: Any) -> pd.DataFrame:
     if study.user_attrs.setdefault("asked", search.asked) != search.asked:
         raise ValueError(f"{folder} holds another search: take another folder, or remove it")
     study.set_user_attr("asked", search.asked)
-    for trial in study.get_trials(deepcopy=False, states=(_optuna().trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=_optuna().trial.TrialState.FAIL)  # whoever had begun it was killed
+    for trial in study.get_trials(deepcopy=False, states=(load_optuna().trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=load_optuna().trial.TrialState.FAIL)  # whoever had begun it was killed
     places = [Place(number, search, str(folder)) for number in range(search.trials)]
     return sweep(places, folder, task=try_one, **options)
 
 
 def try_one(place: Place) -> pd.DataFrame:
     """Ask the study for a configuration, train it, and tell the study what came of it: the task of a search."""
-    optuna, search = _optuna(), place.search
+    optuna, search = load_optuna(), place.search
     study = open_study(Path(place.folder))
     seed = int(np.random.SeedSequence([search.seed, place.number]).generate_state(1)[0])
     study.sampler = (
@@ -184,7 +185,7 @@ def open_study(folder: str | Path, *, create: bool = False) -> optuna.Study:
     SweepError
         If Optuna is not installed.
     """
-    optuna, file = _optuna(), Path(folder) / FILE
+    optuna, file = load_optuna(), Path(folder) / FILE
     if not (create or file.is_file()):
         raise FileNotFoundError(f"{file} is not here: the folder of a search must be one that all workers share")
     from optuna.storages import JournalStorage
@@ -196,9 +197,18 @@ def open_study(folder: str | Path, *, create: bool = False) -> optuna.Study:
     return optuna.load_study(storage=storage, study_name=NAME)
 
 
-def _optuna() -> Any:
+def load_optuna() -> Any:
+    """Return the package, set to say nothing but warnings.
+
+    Raises
+    ------
+    SweepError
+        If it is not installed.
+    """
     try:
-        import optuna
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "IProgress not found")  # tqdm's, in a notebook without widgets
+            import optuna
     except ModuleNotFoundError as error:
         raise SweepError(f"a search needs {error.name}: pip install 'mnistlab[search]'") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
