@@ -63,11 +63,11 @@ class Repeat:
 
 REPEATED: dict[str, Repeat] = {
     "hyperparameters": Repeat(hyperparameters.first_round()["momentum"][4 * len(hyperparameters.SEEDS)], train_run),
-    # What another trial gave that a search drew nearby stands for another seed.
+    # No trial of a search has another seed: what the first round gave nearby stands for that.
     "searches": Repeat(
-        replace(hyperparameters.SHORT, hidden=(101,), batch_size=36, learning_rate=0.0388),
+        replace(hyperparameters.SHORT, hidden=(109,), batch_size=158, learning_rate=0.177),
         train_run,
-        ("searches", (replace(hyperparameters.SHORT, hidden=(105,), batch_size=36, learning_rate=0.0244),)),
+        ("hyperparameters", tuple(hyperparameters.methods()["plain SGD"][6:9])),
     ),
     "research": Repeat(research.Trial("width-100", 0), research.train_trial),
     "generalization": Repeat(generalization.LEARNING_CURVE["baseline"][1000], train_run),

@@ -25,7 +25,7 @@ NAMES = {"relu": "ReLU"}
 LOWEST = 0.90
 """Accuracy at which the colours of a map begin: what lies below is no good anyway."""
 
-BY_ERROR = (lambda accuracy: -np.log(100 - accuracy), lambda place: 100 - np.exp(-place))
+BY_ERROR = (lambda accuracy: -np.log(np.maximum(100 - accuracy, 1e-3)), lambda place: 100 - np.exp(-place))
 """From an accuracy in per cent to its place on a scale, and back: half the errors are as far everywhere."""
 
 MARKS = (10, 50, 70, 80, 85, 90, 92, 93, 94, 95, 96, 97, 97.5, 98)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import combinations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from scipy.linalg import eigvalsh
 import mnistlab as ml
 from mnistbook import results
 from mnistbook.ch11_hyperparameters import figures as heatmaps
-from mnistbook.ch11_hyperparameters import range_test, searches, study, tuning
+from mnistbook.ch11_hyperparameters import importance, range_test, searches, study, tuning
 from mnistlab.sweeps.run import Run
 
 NOT_TRAINED = float("nan")
@@ -391,3 +392,17 @@ def test_the_sweep_below_a_range_test_is_read_at_its_customary_rates():
     assert {marker: float(y[0]) for marker, (_, y) in marked.items()} == pytest.approx(
         {"o": 90, "^": 94, "s": 82}, abs=0.1
     )
+
+
+def test_optuna_finds_what_matters_among_the_runs_that_are_good_enough():
+    box = {"learning_rate": (0.01, 1.0), "batch_size": (16, 256)}
+    runs = [Run(learning_rate=r, batch_size=b) for r in (0.01, 0.1, 1.0) for b in (16, 64, 256)]
+    values = [0.5 + np.log10(run.learning_rate) / 10 for run in runs]
+    shares = importance.importances(importance.study_of(runs, values, box, least=0))
+    assert shares["learning rate"] > 0.9
+    few = importance.study_of(runs, values, box, least=0.4)
+    assert len(few.trials) == 6 and min(trial.params["learning rate"] for trial in few.trials) == 0.1
+    before = dict(plt.rcParams)
+    assert importance.contour(few).axes[0].get_ylabel() == "learning rate"
+    assert importance.parallel_coordinates(few).axes
+    assert dict(plt.rcParams) == before
