@@ -27,7 +27,7 @@ from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistlab.devices import DeviceError, array_module
 from mnistlab.sweeps.provenance import provenance
 
-NAMES = (OURS, "PyTorch", "PyTorch, flush, fused")
+NAMES = (OURS, "PyTorch", "PyTorch, fused")
 WORKS = (
     Work((784, 300, 10), 32, device="cuda"),
     Work((784, 300, 10), 128, device="cuda"),

@@ -27,6 +27,7 @@ from mnistlab.network import Network
 from mnistlab.optimizers import SGD, Adam
 from mnistlab.perceptron import multilayer_perceptron
 from mnistlab.schedules import Constant, Cosine, Step, WarmUp
+from mnistlab.threads import Threads
 from mnistlab.training import TrainingDiverged, evaluate, fit
 
 app = typer.Typer(
@@ -127,6 +128,7 @@ def train(
     validation: Annotated[float, typer.Option(min=0, help="Share of the training images kept for validation.")] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same network.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, or cuda for a GPU (needs CuPy).")] = "cpu",
+    threads: Annotated[str, typer.Option(help="Of a matrix product: a number, or auto.")] = "1",
     checkpoint: Annotated[Path | None, typer.Option(help="File to resume from if training is interrupted.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint, if it exists.")] = False,
 ) -> None:
@@ -143,6 +145,7 @@ def train(
                 raise ValueError(f"{option} must be at least 0 and less than 1, not {share:g}")
         if learning_rate is not None and not 0 < learning_rate < math.inf:
             raise ValueError(f"--learning-rate must be a positive number, not {learning_rate:g}")
+        team = _threads(threads)
         if not weight_decay < math.inf:
             raise ValueError(f"--weight-decay must be a number of at least 0, not {weight_decay:g}")
         for path in filter(None, (output, checkpoint)):
@@ -174,6 +177,7 @@ def train(
             batch_size=batch_size,
             validation_data=(held_out[0], held_out[1]) if held_out else None,
             seed=seed,
+            threads=team,
             checkpoint=checkpoint,
             resume=resume,
             on_epoch_end=lambda row: print(_epoch_line(row, epochs), flush=True),
@@ -303,6 +307,12 @@ def serve(
         raise typer.Exit(1) from error
     with _plain_errors():
         run_server(model, host, port, root_path=root_path)
+
+
+def _threads(text: str) -> Threads:
+    if text != "auto" and not (text.isdecimal() and int(text)):
+        raise ValueError(f"--threads must be a positive integer or auto, not {text}")
+    return "auto" if text == "auto" else int(text)
 
 
 def _schedule(name: ScheduleName, rate: float, warm_up: float) -> Constant | Cosine | Step | WarmUp:

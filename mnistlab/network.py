@@ -14,6 +14,7 @@ from mnistlab.checks import check_inputs, check_positive
 from mnistlab.devices import array_module, to_host
 from mnistlab.layer import Layer, forward_only, write
 from mnistlab.layers import Sigmoid, Softmax
+from mnistlab.threads import Threads, blas_threads, check_threads
 
 __all__ = ["Network"]
 
@@ -174,28 +175,31 @@ class Network:
             dy = layer.backward(dy, need_dx or layer is not first)
         return dy if need_dx else None
 
-    def outputs(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+    def outputs(self, x: np.ndarray, batch_size: int = 1000, threads: Threads = 1) -> np.ndarray:
         """Return the outputs for any number of samples, shape (N, output_size), some at a time.
 
         ``x`` and the outputs are in the main memory, wherever the network is. The layers remember nothing of it: for a
-        backward pass, call :meth:`forward`.
+        backward pass, call :meth:`forward`. ``threads`` is that of :func:`mnistlab.fit`.
 
         Raises
         ------
         TypeError, ValueError
-            If ``x`` is not an array of finite floating-point numbers of shape (N, input_size).
+            If ``x`` is not an array of finite floating-point numbers of shape (N, input_size), or an option does not
+            fit.
         """
         x = check_inputs(x, self.input_size, self.dtype)
         size = check_positive("batch_size", batch_size)
         parts = []
-        for start in range(0, len(x), size):
-            part = self.array(x[start : start + size])
-            for layer in self.layers:
-                part = forward_only(layer, part)
-            parts.append(to_host(part))
+        with blas_threads(check_threads(threads)) as watch:
+            for start in range(0, len(x), size):
+                part = self.array(x[start : start + size])
+                for layer in self.layers:
+                    part = forward_only(layer, part)
+                parts.append(to_host(part))
+                watch.look()
         return np.concatenate(parts)
 
-    def predict(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+    def predict(self, x: np.ndarray, batch_size: int = 1000, threads: Threads = 1) -> np.ndarray:
         """Return the most probable class of each sample, shape (N,).
 
         Of a single output after Sigmoid, return whether it is above ½, as 0 or 1.
@@ -206,12 +210,12 @@ class Network:
             As :meth:`outputs`; and ValueError if there is one output of another kind, which names no class.
         """
         if self.output_size > 1:
-            return self.outputs(x, batch_size).argmax(axis=1)
+            return self.outputs(x, batch_size, threads).argmax(axis=1)
         if not isinstance(self.layers[-1], Sigmoid):
             raise ValueError("one output names no class: end the network in Sigmoid(), or look at outputs(x)")
-        return (self.outputs(x, batch_size)[:, 0] > 0.5).astype(np.intp)
+        return (self.outputs(x, batch_size, threads)[:, 0] > 0.5).astype(np.intp)
 
-    def predict_proba(self, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+    def predict_proba(self, x: np.ndarray, batch_size: int = 1000, threads: Threads = 1) -> np.ndarray:
         """Return the probability of each class, shape (N, output_size), rows adding to 1.
 
         If the last layer is no :class:`Softmax`, the outputs are taken as logits, which is what
@@ -227,13 +231,13 @@ class Network:
             raise ValueError("the softmax of one output is always 1: look at outputs(x)")
         last = self.layers[-1]
         if isinstance(last, Softmax):
-            return self.outputs(x, batch_size)
+            return self.outputs(x, batch_size, threads)
         if last.outputs is None:
             raise ValueError(
                 f"a network that ends in {last!r} gives no probabilities: end it in Softmax(), or in Dense, trained "
                 "with SoftmaxCrossEntropy"
             )
-        return Softmax().forward(self.outputs(x, batch_size))
+        return Softmax().forward(self.outputs(x, batch_size, threads))
 
     def config(self) -> list[dict[str, object]]:
         """Return the architecture as plain values: one dict a layer."""

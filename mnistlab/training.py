@@ -26,6 +26,7 @@ from mnistlab.network import Network
 from mnistlab.optimizers import SGD, Optimizer
 from mnistlab.progress import ProgressLine
 from mnistlab.schedules import Constant
+from mnistlab.threads import Threads, blas_threads, check_threads
 
 __all__ = [
     "EarlyStopping",
@@ -152,7 +153,12 @@ def default_loss(network: Network) -> Loss:
 
 
 def evaluate(
-    network: Network, x: np.ndarray, y: np.ndarray, loss: Loss | None = None, batch_size: int = 1000
+    network: Network,
+    x: np.ndarray,
+    y: np.ndarray,
+    loss: Loss | None = None,
+    batch_size: int = 1000,
+    threads: Threads = 1,
 ) -> Evaluation:
     """Return mean loss and accuracy.
 
@@ -167,6 +173,8 @@ def evaluate(
         :func:`default_loss` if none is given.
     batch_size
         How many samples are looked at together; it changes memory and time, not the result.
+    threads
+        As that of :func:`fit`.
 
     Raises
     ------
@@ -176,7 +184,7 @@ def evaluate(
     loss = default_loss(network) if loss is None else loss
     check_type("loss", loss, Loss)
     loss.check_network(network)
-    outputs = network.outputs(x, batch_size)
+    outputs = network.outputs(x, batch_size, threads)
     targets = check_targets(y, len(outputs), network.output_size, network.dtype)
     value = float(forward_only(loss, outputs, targets))
     if network.output_size > 1:
@@ -215,6 +223,7 @@ def fit(
     resume: bool = False,
     on_epoch_end: Callable[[dict[str, float]], object] | None = None,
     augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+    threads: Threads = 1,
     progress: bool | None = None,
 ) -> History:
     """Train ``network`` in place on mini-batches.
@@ -247,8 +256,8 @@ def fit(
     shuffle
         Whether the samples come in a new order each epoch.
     seed
-        Of the order, of dropout, of ``augment`` and of the split. Together with the network's own it fixes the result,
-        bit for bit, on one machine.
+        Of the order, of dropout, of ``augment`` and of the split. Together with the network's own and a number of
+        ``threads`` it fixes the result, bit for bit, on one machine.
     metrics
         More to measure in validation, by name: functions of targets and outputs, both of shape (N, output_size). What
         they return stands under ``validation_NAME``.
@@ -264,6 +273,11 @@ def fit(
         learnt instead, of the same shape and dtype: :class:`mnistlab.images.Augmentation`, or a function. It works in a
         thread of its own, one batch ahead: it must not use the network, and must return a new array each time. Its
         ``repr`` tells a checkpoint whether it is the same.
+    threads
+        How many share a matrix product, whatever the environment says: a number, or "auto", which begins with one for
+        each core and goes down to one as soon as another program takes a part of a core. More than one pay where
+        batches or layers are large and the machine has nothing else to do; where it has, each step waits for the
+        slowest of them, and one thread is many times as fast. They are set for the whole process while it trains.
     progress
         Whether a line on standard error shows how far it is; by default only where that is a terminal.
 
@@ -295,7 +309,7 @@ def fit(
         raise TypeError(f"augment must be called like augment(x, rng): pass an instance or a function, not {augment!r}")
     if resume and checkpoint is None:
         raise ValueError("resume needs a checkpoint to resume from: pass checkpoint=")
-    seed, shuffle = check_seed(seed), bool(shuffle)
+    seed, shuffle, threads = check_seed(seed), bool(shuffle), check_threads(threads)
     epochs, batch_size = check_positive("epochs", epochs), check_positive("batch_size", batch_size)
     loss.check_network(network)
     weights = sample_weight, class_weight
@@ -338,52 +352,55 @@ def fit(
         x, t = network.array(x), network.array(t)
     line = ProgressLine(epochs, progress)
     steps = math.ceil(len(x) / batch_size)
-    for epoch in range(initial_epoch + len(history), epochs):
-        if early_stopping and early_stopping.is_over(history):
-            break
-        start, total = time.perf_counter(), 0.0
-        # Made from (seed, epoch), so that an epoch after a resume draws what it would have drawn; epochs count from 1
-        # here because SeedSequence([seed, 0]) is SeedSequence(seed), which draws the initial weights.
-        order_rng, dropout_rng, augment_rng = np.random.default_rng([seed, epoch + 1]).spawn(3)
-        batches = minibatches(x, t, batch_size, order_rng if shuffle else None)
-        if augment is not None:  # a fifth of the time of a step, which another core can spend
-            batches = prefetch(_augmented(augment, augment_rng, *batch) for batch in batches)
-        with closing(batches):
-            for step, (x_batch, t_batch) in enumerate(batches):
-                done = (epoch + step / steps) / epochs
-                x_batch, t_batch = network.array(x_batch), network.array(t_batch)
-                value = train_step(network, learnt, optimizer, x_batch, t_batch, done, dropout_rng)
-                if not math.isfinite(value):
+    with blas_threads(threads) as watch:
+        for epoch in range(initial_epoch + len(history), epochs):
+            if early_stopping and early_stopping.is_over(history):
+                break
+            start, total = time.perf_counter(), 0.0
+            watch.begin()  # what was done between two epochs is nothing to judge the threads by
+            # Made from (seed, epoch), so that an epoch after a resume draws what it would have drawn; epochs count from
+            # 1 here because SeedSequence([seed, 0]) is SeedSequence(seed), which draws the initial weights.
+            order_rng, dropout_rng, augment_rng = np.random.default_rng([seed, epoch + 1]).spawn(3)
+            batches = minibatches(x, t, batch_size, order_rng if shuffle else None)
+            if augment is not None:  # a fifth of the time of a step, which another core can spend
+                batches = prefetch(_augmented(augment, augment_rng, *batch) for batch in batches)
+            with closing(batches):
+                for step, (x_batch, t_batch) in enumerate(batches):
+                    done = (epoch + step / steps) / epochs
+                    x_batch, t_batch = network.array(x_batch), network.array(t_batch)
+                    value = train_step(network, learnt, optimizer, x_batch, t_batch, done, dropout_rng)
+                    if not math.isfinite(value):
+                        line.clear()
+                        raise TrainingDiverged(value, epoch + 1, step + 1, history)
+                    total += value * len(x_batch)
+                    line.show(epoch, (step + 1) / steps, value)
+                    watch.look()
+            row = {
+                "epoch": epoch + 1,
+                "loss": total / len(x),
+                "learning_rate": float(optimizer.learning_rate((epoch + 1) / epochs)),
+                "seconds": time.perf_counter() - start,
+            }
+            if validation_data is not None:
+                with np.errstate(over="ignore", invalid="ignore"):  # as in train_step
+                    result = evaluate(network, *validation_data, loss, threads=watch.count)
+                if not math.isfinite(result.loss):
                     line.clear()
-                    raise TrainingDiverged(value, epoch + 1, step + 1, history)
-                total += value * len(x_batch)
-                line.show(epoch, (step + 1) / steps, value)
-        row = {
-            "epoch": epoch + 1,
-            "loss": total / len(x),
-            "learning_rate": float(optimizer.learning_rate((epoch + 1) / epochs)),
-            "seconds": time.perf_counter() - start,
-        }
-        if validation_data is not None:
-            with np.errstate(over="ignore", invalid="ignore"):  # as in train_step
-                result = evaluate(network, *validation_data, loss)
-            if not math.isfinite(result.loss):
-                line.clear()
-                raise TrainingDiverged(result.loss, epoch + 1, steps, history)
-            row |= {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
-            if metrics:
-                vx, vt = validation_data
-                outputs = network.outputs(vx)
-                row |= {f"validation_{name}": float(metric(vt, outputs)) for name, metric in metrics.items()}
-        history.rows.append(row)
-        if early_stopping and early_stopping.score(row) > best:
-            best, best_parameters = early_stopping.score(row), network.parameters.copy()
-        if saved:
-            saved.write(network, optimizer, history.rows, best_parameters)
-        line.clear()
-        answer = on_epoch_end(row) if on_epoch_end else None
-        if isinstance(answer, bool | np.bool_) and answer:  # and not the length of a list, or what else comes back
-            break
+                    raise TrainingDiverged(result.loss, epoch + 1, steps, history)
+                row |= {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
+                if metrics:
+                    vx, vt = validation_data
+                    outputs = network.outputs(vx, threads=watch.count)
+                    row |= {f"validation_{name}": float(metric(vt, outputs)) for name, metric in metrics.items()}
+            history.rows.append(row)
+            if early_stopping and early_stopping.score(row) > best:
+                best, best_parameters = early_stopping.score(row), network.parameters.copy()
+            if saved:
+                saved.write(network, optimizer, history.rows, best_parameters)
+            line.clear()
+            answer = on_epoch_end(row) if on_epoch_end else None
+            if isinstance(answer, bool | np.bool_) and answer:  # and not the length of a list, or what else comes back
+                break
     if early_stopping:
         network.parameters[...] = best_parameters
     return history

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from common import ROOT, say
@@ -20,10 +21,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "constraints.txt")  # an older one there would be kept to as far as possible
         command = ["-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST, "--extra", "dev"]
+        # Of what 'make bench' wants besides, PyTorch is left out: its usual build brings gigabytes along.
+        wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+            "optional-dependencies"
+        ]
+        Path(folder, "jax.in").write_text(next(one for one in wanted["bench"] if one.startswith("jax")))
         Path(folder, "overrides.txt").write_text(OVERRIDES, encoding="utf-8")
         command += ["--override", str(Path(folder, "overrides.txt"))]
         command += ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-package", "mnistlab"]
-        status = subprocess.call([sys.executable, *command, "pyproject.toml", "--output-file", file], cwd=ROOT)
+        status = subprocess.call(
+            [sys.executable, *command, "pyproject.toml", str(Path(folder, "jax.in")), "--output-file", file], cwd=ROOT
+        )
         if status:
             return status
         (ROOT / "constraints.txt").write_text(HEADER + file.read_text(encoding="utf-8"), encoding="utf-8")

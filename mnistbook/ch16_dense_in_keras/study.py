@@ -22,7 +22,7 @@ ANSWERS = f"{NAME}_answers"
 """Name of the stored file that says which test images each network got wrong."""
 
 SEEDS = range(5)
-"""Those of each model and library; of the longest, 3c, mnistlab has the first three stored."""
+"""Those of each model and library."""
 
 ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 """What TensorFlow reads when it starts: its fast order of additions, and one thread, as NumPy has here."""

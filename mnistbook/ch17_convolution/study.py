@@ -27,17 +27,12 @@ __all__ = [
 ]
 
 NAME = "convolution"
-DESCRIPTION = "two published convolutional networks in Keras (about 25 minutes of one core)"
+DESCRIPTION = "two published convolutional networks in Keras (about an hour of one core)"
 
 ANSWERS, WEIGHTS = f"{NAME}_answers", f"{NAME}_weights"
 """Names of the stored files that say which test images each network got wrong, and that hold the weights of one."""
 
-RUNS = (
-    ProjectRun("5c", 0),
-    ProjectRun("3d", 0),
-    ProjectRun("5c", 1),
-    ProjectRun("3d", 1),
-)
+RUNS = tuple(ProjectRun(name, seed) for seed in range(5) for name in ("5c", "3d"))
 """In the order in which they are computed, since each is kept as it ends."""
 
 KEPT = RUNS[1]

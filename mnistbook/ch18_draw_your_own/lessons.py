@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from mnistbook.ch18_draw_your_own.foreign import enlarged, foreign_digits
 from mnistbook.ch18_draw_your_own.ink import pen
-from mnistlab.images.drawing import in_field
+from mnistlab.images.drawing import in_field, unstretched
 from mnistlab.images.light import EmptyError, inked, pen_of
 from mnistlab.images.shapes import box_of
 
@@ -24,12 +24,12 @@ SIDE = 112
 LETTERS = "AEFHKMNRVWXacdefhkmnruvwx&#@%?!§=+*"
 """Signs that nobody takes for a digit, as O, l and b may be."""
 
-HARD = "##**&&%%@@==++aaeehknruAFHKRX"
+HARD = "##**&&%%@@==++aaaaaaeehhknruAFHKRX"
 """Those that a network takes for one most easily."""
 
 
 def other_pens(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return digits as thick, thin and soft pens, coarse scanners and outlines make them, uint8 (N, 28, 28).
+    """Return digits as thick, thin and soft pens, coarse scanners, outlines and stretching make them, uint8.
 
     Parameters
     ----------
@@ -69,11 +69,11 @@ def no_digits(images: np.ndarray, count: int, rng: np.random.Generator, hard: bo
     rng
         Where the randomness comes from.
     hard
-        Whether there are also kinds that are often taken for digits: stars, signs by other pens, and wedges.
+        Whether there are also kinds that are often taken for digits: stars, signs by other pens, wedges and bands.
     """
     kinds = [_scribble, _lines, _shape, _sign, _word, _blob, _pattern, lambda rng: _torn(images, rng)]
     if hard:
-        kinds += [_star, _pulled_sign, _pulled_sign, _wedge]
+        kinds += [_star, _pulled_sign, _pulled_sign, _wedge, _band]
     made = []
     while len(made) < count:
         ink = np.asarray(kinds[len(made) % len(kinds)](rng), np.float32)
@@ -83,19 +83,21 @@ def no_digits(images: np.ndarray, count: int, rng: np.random.Generator, hard: bo
 
 
 def _fielded(ink: np.ndarray) -> np.ndarray:
-    return in_field(np.ascontiguousarray(ink[box_of(ink > 0.5)]))
+    return in_field(unstretched(np.ascontiguousarray(ink[box_of(ink > 0.5)])))
 
 
 def _with_other_pen(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     factor = 4
     ink = pen(image, factor, rng.choice([0, rng.uniform(0, 1), rng.uniform(-0.6, 0)]))
+    if rng.random() < 0.5:
+        ink = _pulled(ink, rng.uniform(1, 2.2), int(rng.integers(2)))
     way = rng.random()
     if way < 0.3:
         soft = Image.fromarray(np.rint(255 * ink).astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(1, 6)))
         ink = np.asarray(soft, np.float32) / 255
     elif way < 0.6:
         ink = _coarse(ink, int(rng.integers(8, 13)))
-    elif way < 0.65:
+    elif way < 0.66:
         solid = Image.fromarray(((np.pad(ink, 2) > 0.5) * 255).astype(np.uint8))
         ink = (np.asarray(solid) - np.asarray(solid.filter(ImageFilter.MinFilter(3)))).astype(np.float32) / 255
     try:
@@ -103,6 +105,13 @@ def _with_other_pen(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     except EmptyError:
         return image
     return _fielded(ink) if (ink > 0.5).any() else image
+
+
+def _pulled(ink: np.ndarray, factor: float, axis: int) -> np.ndarray:
+    """Return ink that is ``factor`` times as high (axis 0) or as wide (axis 1)."""
+    size = [ink.shape[1], ink.shape[0]]
+    size[1 - axis] = round(factor * size[1 - axis])
+    return np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC)).clip(0, 1)
 
 
 def _coarse(ink: np.ndarray, pixels: int) -> np.ndarray:
@@ -201,6 +210,22 @@ def _wedge(rng: np.random.Generator) -> np.ndarray:
     soft = np.clip((along - rng.uniform(-0.2, 0.2)) / rng.uniform(0.02, 0.4), 0, 1)
     wide, high = rng.uniform(0.3, 1, 2)
     return soft * (x < wide) * (y < high)
+
+
+def _band(rng: np.random.Generator) -> np.ndarray:
+    """A band from side to side, at times with the corner beyond it: what is left of a slope too."""
+    y, x = np.meshgrid(*2 * [np.linspace(0, 1, SIDE)], indexing="ij")
+    angle = rng.uniform(0, 2 * np.pi)
+    along = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
+    soft = rng.uniform(0.02, 0.1)
+
+    def beyond(start: float) -> np.ndarray:
+        return np.clip((along - start) / soft, 0, 1)
+
+    start, gap = rng.uniform(-0.3, 0.1), rng.uniform(0.05, 0.25)
+    end = start + rng.uniform(0.05, 0.2)
+    ink = beyond(start) * (1 - beyond(end))
+    return np.maximum(ink, beyond(end + gap)) if rng.random() < 0.7 else ink
 
 
 def _word(rng: np.random.Generator) -> np.ndarray:

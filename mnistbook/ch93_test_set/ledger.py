@@ -73,7 +73,6 @@ ENTRIES: dict[str, tuple[Entry, ...]] = {
         Entry("the network that ships, on pictures made of test digits", "which kinds the chapter names as read badly"),
     ),
     "kept": (Entry("a network of a headline, trained once more and kept", "whether the stored accuracy comes out"),),
-    "bench": (Entry("a framework with settings usual for it: how long until it reaches an accuracy"),),
 }
 """By store. A row belongs to the first entry that says so."""
 
@@ -85,7 +84,7 @@ BUILT: dict[str, str] = {
     "10_published": "that two layers without an activation are one; and the weights of project 4's authors",
     "13_augmentation": "committees, of every size, of the five stored networks: do they vote better?",
     "14_what_it_learnt": "networks of the two kinds that the chapter looks into: what they get wrong",
-    "16_dense_in_keras": "one image, read by two networks after one epoch",
+    "16_dense_in_keras": "one network of each library after one epoch: an image on which they disagree",
     "17_convolution": "small networks with and without convolution; two epochs of the elastic recipe, for its speed",
     "18_draw_your_own": "the shipped network: clean images beside drawn and spoilt ones",
     "92_image_operations": "no network: how far images lean",
@@ -110,9 +109,6 @@ def stores_with_test_accuracies() -> list[str]:
 def looks_of(name: str) -> pd.DataFrame:
     """Return the rows of a store that were tried on the test images, with ``looks``, how often in their training."""
     rows = results.read(name, extra_text=("project", "wrong"))
-    if name == "bench":
-        rows = rows[rows["variable"] == "test accuracy"].drop_duplicates("peer")
-        return rows.assign(looks=rows["repetitions"])
     if name == "drawings":
         return rows[rows["collection"] == "everyday"].assign(looks=1)  # the other pictures are of no test digits
     measured = [column for column in rows if column.removeprefix("final_") in ("test_accuracy", "test_loss")]
@@ -148,8 +144,7 @@ def ledger() -> pd.DataFrame:
             [tried.apply(_what, axis=1), tried.apply(_place, args=(name,), axis=1)]
         ):
             entry = ENTRIES[name][number]
-            runs = int(part["repetitions"].sum()) if name == "bench" else len(part)
-            rows.append((name, what, entry.why, runs, int(part["looks"].sum()), entry.decided))
+            rows.append((name, what, entry.why, len(part), int(part["looks"].sum()), entry.decided))
     with as_file(files("mnistlab.app") / "digits.safetensors") as path, safe_open(path, "np") as file:
         about = file.metadata()
     sizes = [layer["inputs"] for layer in json.loads(about["layers"]) if "inputs" in layer]
@@ -168,8 +163,6 @@ def _place(row: pd.Series, name: str) -> int:
 
 def _what(row: pd.Series) -> str:
     """Return a configuration in words: what differs from the usual run, or a project's title."""
-    if "peer" in row:
-        return f"{row['peer']}: {row['network']}, {row['optimizer']}, batches of {row['batch']:.0f}"
     if "trial" in row:
         return f"project 3: {row['trial']}"
     if "kind" in row:

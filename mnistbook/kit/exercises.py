@@ -19,7 +19,8 @@ def check(yours: object, ours: object, *, tolerance: float = 1e-4) -> None:
     ours
         The right one: a number, an array or a tuple of numbers, a text, or a dictionary of several answers.
     tolerance
-        How far off a number may be, as a part of the largest number of the right answer.
+        How far off a number may be, as a part of the largest number of the right answer. Whole numbers are counts: they
+        must agree exactly.
     """
     print(verdict(yours, ours, tolerance))
 
@@ -36,12 +37,14 @@ def verdict(yours: object, ours: object, tolerance: float = 1e-4) -> str:
     if isinstance(ours, str):
         return "right" if yours == ours else "not yet"
     try:
-        got, wanted = np.asarray(yours, dtype=float), np.asarray(ours, dtype=float)
+        got, wanted = np.asarray(yours, dtype=float), np.asarray(ours)
     except (TypeError, ValueError):
         return f"numbers are wanted here, not {yours!r}"
+    if got.size == wanted.size == 1:
+        got = got.reshape(wanted.shape)  # the shape of a vector may be written 10, (10) or (10,)
     if got.shape != wanted.shape:
         return f"not yet: the answer has the shape {wanted.shape}, yours has {got.shape}"
     gap = np.abs(got - wanted).max(initial=0)
-    if gap <= tolerance * np.abs(wanted).max(initial=0):
+    if gap <= (0 if wanted.dtype.kind in "iu" else tolerance * np.abs(wanted).max(initial=0)):
         return "right"
     return f"not yet: off by {gap:.3g}" + (" at most" if wanted.size > 1 else "")

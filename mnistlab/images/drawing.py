@@ -25,6 +25,7 @@ __all__ = [
     "ImageError",
     "from_drawing",
     "in_field",
+    "unstretched",
 ]
 
 FIELD, BOX = 28, 20
@@ -55,12 +56,15 @@ def from_drawing(picture: Picture, *, max_pixels: int = MAX_PIXELS, name: str | 
     ImageError
         If it is no image, has more than ``max_pixels`` pixels, shows nothing, or shows several things.
     """
-    digit = find_digit(*greys(picture, max_pixels, name))
+    return in_field(unstretched(find_digit(*greys(picture, max_pixels, name))))
+
+
+def unstretched(digit: np.ndarray) -> np.ndarray:
+    """Return the ink of a digit, cut out, narrower if it is so wide that it must have been stretched."""
     height, width = digit.shape
-    if WIDEST * height < width <= 2 * WIDEST * height:
-        narrow = Image.fromarray(digit).resize((max(1, round(USUAL * height)), height), Image.Resampling.BOX)
-        digit = np.asarray(narrow)
-    return in_field(digit)
+    if not WIDEST * height < width <= 2 * WIDEST * height:
+        return digit
+    return np.asarray(Image.fromarray(digit).resize((max(1, round(USUAL * height)), height), Image.Resampling.BOX))
 
 
 def in_field(digit: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mnistlab.images.light import EmptyError, darker, flattened, inked, lighter, pen_of, sign_of
+from mnistlab.images.light import EmptyError, darker, flattened, inked, lighter, pen_of, sign_of, steepness
 from mnistlab.images.opening import ImageError
 from mnistlab.images.pieces import Pieces, grown
 from mnistlab.images.shapes import box_of, inside_outlines, is_edge, is_panel, is_solid, straightness, touches
@@ -26,6 +26,13 @@ LIKE = 0.6
 
 GAP = 0.06
 """Of that height: the least white between two digits."""
+
+STEEP = 0.08
+"""Of the picture's range of greys: if they nowhere change by more over two hundredths of its size, there is but light
+that falls off. Even a digit out of focus is steeper."""
+
+FAINT = 0.15
+"""Of full ink: as strong are the gaps that a thin line gets where a picture is made smaller."""
 
 FRINGE = 2
 """Pixels around a piece that belong to it, fainter than half."""
@@ -115,16 +122,22 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
     """
     if not np.isfinite(grey).all():
         raise ImageError("the image holds NaN or infinity")
+    if steepness(grey) < STEEP:
+        raise EmptyError
     difference = flattened(grey)
     sign = sign_of(difference)
     first = _look(sign * difference)
+    if isinstance(first, SeveralError):
+        thin = _look(sign * difference, FAINT)
+        if isinstance(thin, _Found) and thin.good:
+            return _cut_out(thin.ink)
     local = darker if sign < 0 else lighter
-    if isinstance(first, _Found):
+    speckled = isinstance(first, SeveralError) or (isinstance(first, _Found) and (first.unclean or _is_ground(first)))
+    if isinstance(first, _Found) and not _is_ground(first):
         if even or (first.good and not _fills(first.ink) and not is_solid(first.ink > 0.5)):
             return _cut_out(first.ink)
         if not (first.panel or first.edge or first.unclean) and (whole := _whole(first.ink, local, grey)) is not None:
             return _cut_out(whole)
-    speckled = isinstance(first, SeveralError) or (isinstance(first, _Found) and first.unclean)
     if speckled and (again := _out_of_focus(grey)) is not None:
         return again
     if isinstance(first, SeveralError) and isinstance(_look(local(grey)), SeveralError):
@@ -154,6 +167,11 @@ def _fills(ink: np.ndarray) -> bool:
     return len(digit) >= FILLS * len(ink) or digit.shape[1] >= FILLS * ink.shape[1]
 
 
+def _is_ground(found: _Found) -> bool:
+    """Return whether most of the picture was found: the dots that stand for grey paper, say."""
+    return found.cut and is_solid(found.ink > 0.5)
+
+
 def _whole(part: np.ndarray, local: Callable[..., np.ndarray], grey: np.ndarray) -> np.ndarray | None:
     """Return the digit that a part of one belongs to, looked for locally; None if what was found is no part of one."""
     found = _look(local(grey))
@@ -165,7 +183,7 @@ def _whole(part: np.ndarray, local: Callable[..., np.ndarray], grey: np.ndarray)
 
 def _twice(look: Callable[..., np.ndarray], grey: np.ndarray) -> np.ndarray | None:
     """Return the digit that a far and a near look agree on; None if there is none."""
-    for far, near in ((1, 0.5), (0.5, 0.3)):
+    for far, near in ((1, 0.5), (1, 0.7), (0.5, 0.3)):
         found, closer = _look(look(grey, far)), _look(look(grey, near))
         if not isinstance(found, _Found) or not isinstance(closer, _Found) or found.cut or found.panel:
             continue
@@ -190,13 +208,16 @@ def _out_of_focus(grey: np.ndarray) -> np.ndarray | None:
     return _cut_out(found.ink) if isinstance(found, _Found) and found.good else None
 
 
-def _look(strength: np.ndarray) -> _Found | ImageError:
-    """Return the digit in a picture of the differences from its paper, or why there is none."""
+def _look(strength: np.ndarray, least: float = 0.5) -> _Found | ImageError:
+    """Return the digit in a picture of the differences from its paper, or why there is none.
+
+    Its pieces are of ink that is stronger than ``least``.
+    """
     try:
         pen = pen_of(strength)
         for _ in range(2):
             ink = inked(strength, pen)
-            pieces = Pieces(ink > 0.5)
+            pieces = Pieces(ink > least)
             chosen = _chosen(pieces, ink.shape)
             kept, dropped = pieces.mask(chosen), pieces.mask(~chosen)
             if dropped.sum() <= 0.2 * kept.sum():

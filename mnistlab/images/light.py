@@ -7,7 +7,18 @@ import numpy as np
 from mnistlab.images.opening import ImageError
 from mnistlab.images.pieces import grown
 
-__all__ = ["FAINTEST", "FULL", "EmptyError", "darker", "flattened", "inked", "lighter", "pen_of", "sign_of"]
+__all__ = [
+    "FAINTEST",
+    "FULL",
+    "EmptyError",
+    "darker",
+    "flattened",
+    "inked",
+    "lighter",
+    "pen_of",
+    "sign_of",
+    "steepness",
+]
 
 FAINTEST, FULL = 0.3, 0.8
 """Of the pen's usual darkness: what is fainter is paper, what is stronger is full ink. Chosen on pictures made from
@@ -71,6 +82,13 @@ def lighter(grey: np.ndarray, share: float = 1) -> np.ndarray:
     """Return how much lighter each pixel is than what is around it, as :func:`darker` looks at it."""
     reach = max(1, round(share * WIDEST_STROKE * max(grey.shape) / 512))
     return grey - grown(grown(grey, reach, np.minimum), reach)
+
+
+def steepness(grey: np.ndarray) -> float:
+    """Return the largest change of grey over two hundredths of a picture's longer side, of its range of greys."""
+    step = max(1, round(0.02 * max(grey.shape)))
+    changes = [np.abs(grey[step:] - grey[:-step]), np.abs(grey[:, step:] - grey[:, :-step])]
+    return float(max(each.max(initial=0) for each in changes) / max(np.ptp(grey), CONTRAST))
 
 
 def sign_of(difference: np.ndarray) -> float:

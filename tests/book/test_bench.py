@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
+from importlib.util import find_spec
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -19,22 +21,25 @@ from mnistbook.ch19_where_the_time_goes import roofline
 from mnistbook.ch19_where_the_time_goes.bench import (
     __main__,
     accuracy,
+    beside,
     hardware,
     inference,
     measure,
     peers,
+    readme,
     report,
-    scaling,
     startup,
     store,
     subnormal,
+    tables,
     training,
 )
-from mnistbook.ch19_where_the_time_goes.bench.peers import one_by_one, ours, products, scikit, textbook
+from mnistbook.ch19_where_the_time_goes.bench import worker as worker_module
+from mnistbook.ch19_where_the_time_goes.bench.peers import jax_scan, one_by_one, ours, products, scikit, textbook
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistbook.ch19_where_the_time_goes.bench.worker import PeerError, Worker
 
-SECTIONS = (hardware, training, subnormal, inference, scaling, startup, accuracy)
+SECTIONS = (hardware, training, beside, subnormal, inference, startup, accuracy)
 SMALL = Work(sizes=(4, 8, 3), batch=10, count=300)
 
 
@@ -61,10 +66,59 @@ def test_a_peer_learns_and_stops_when_it_is_told(peer, clusters):
     assert len(peer.classifier(SMALL)(x)) == len(x)
 
 
-def test_the_recipe_ends_by_itself(clusters):
+@pytest.mark.parametrize(
+    ("variant", "threads", "asked"), [("", 2, 2), ("", None, 1), ("auto", None, "auto"), ("3", None, 3)]
+)
+def test_the_library_has_the_threads_that_are_asked_for(variant, threads, asked, clusters, monkeypatch):
+    met = []
+    monkeypatch.setattr(ours.ml, "fit", lambda *data, threads=1, **options: met.append(threads))
+    ours.start(variant, threads)
+    ours.train(SMALL, *clusters, lambda *_: False)
+    assert met == [asked]
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is in the extra bench")
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_jax_takes_the_library_s_steps(optimizer, clusters, monkeypatch):
+    x, y = clusters
+    work = dataclasses.replace(SMALL, batch=len(x), optimizer=optimizer)  # a batch of all has no order
+    network = ml.Network(ml.multilayer_perceptron(work.sizes), seed=0)
+    dense = [layer for layer in network.layers if isinstance(layer, ml.Dense)]
+    jax_scan.start("", None)
+    drawn = [(jax_scan.jax.numpy.array(layer.W), jax_scan.jax.numpy.array(layer.b)) for layer in dense]
+    monkeypatch.setattr(jax_scan, "_draw", lambda work: drawn)
+    states = []
+    monkeypatch.setattr(jax_scan, "_function", lambda parameters: states.append([*map(_host, parameters)]) or len)
+    jax_scan.train(work, x, y, stop_after_calls(5))
+    rule = ml.SGD(0.1, momentum=0.9) if optimizer == "sgd" else ml.Adam(0.001)
+    ml.fit(network, x, y, optimizer=rule, batch_size=len(x), epochs=5, progress=False)
+    for layer, (w, b) in zip(dense, states[-1], strict=True):
+        np.testing.assert_allclose(w, layer.W, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(b, layer.b, rtol=1e-3, atol=1e-5)
+
+
+def _host(layer: tuple) -> tuple[np.ndarray, ...]:
+    return tuple(np.array(values) for values in layer)
+
+
+def stop_after_calls(count: int):
+    """Return an ``after_epoch`` that ends the training after so many epochs."""
+    left = [count]
+
+    def after_epoch(classify, velocities) -> bool:
+        left[0] -= 1
+        return left[0] > 0
+
+    return after_epoch
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is in the extra bench")
+def test_jax_learns_from_the_last_mini_batch_too(clusters):
+    x, y = clusters
     seen: list[float] = []
-    ours.train(dataclasses.replace(SMALL, recipe=3), *clusters, stop_after(100, *clusters, seen))
-    assert len(seen) == 3
+    jax_scan.start("", None)
+    jax_scan.train(dataclasses.replace(SMALL, batch=32), x, y, stop_after(6, x, y, seen))  # 300 are not 32 times many
+    assert len(seen) == 6 and seen[-1] > 0.95
 
 
 @pytest.mark.parametrize("options", [{"dropout": 0.5}, {"weight_decay": 0.01}], ids=["dropout", "decay"])
@@ -139,6 +193,36 @@ def test_a_peer_s_process_has_its_threads_and_its_own_kernels(monkeypatch):
     variables = peers.environment(3)
     assert "OPENBLAS_CORETYPE" not in variables and variables["OPENBLAS_NUM_THREADS"] == "3"
     assert peers.environment(3, keep=True)["OPENBLAS_CORETYPE"] == "Haswell"
+    assert variables["PATH"] == os.environ["PATH"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert "OMP_NUM_THREADS" not in peers.environment(None)
+
+
+def test_a_worker_s_process_starts_with_that_environment(monkeypatch):
+    monkeypatch.setenv("A_VARIABLE_OF_THE_USER", "kept")
+    met = {}
+    monkeypatch.setattr(peers, "environment", lambda threads, keep: {"PATH": os.environ["PATH"], "met": "yes"})
+    monkeypatch.setattr(worker_module.multiprocessing, "get_context", lambda kind: Context(met))
+    with pytest.raises(KeyboardInterrupt):
+        Worker(peers.BOUND, 1)
+    assert met == {"PATH": os.environ["PATH"], "met": "yes"} and os.environ["A_VARIABLE_OF_THE_USER"] == "kept"
+
+
+class Context:
+    """Makes processes that only look at their environment."""
+
+    def __init__(self, met: dict[str, str]):
+        self.met = met
+
+    def Pipe(self) -> tuple[None, None]:
+        return None, None
+
+    def Process(self, **options: object) -> Context:
+        return self
+
+    def start(self) -> None:
+        self.met.update(os.environ)
+        raise KeyboardInterrupt
 
 
 def test_a_peer_that_is_not_installed_is_left_out_and_named(monkeypatch):
@@ -190,6 +274,7 @@ def test_ratios_are_taken_within_a_round():
     mine, other = measure.rows("seconds", times, scale=2.0, section="training")
     assert mine["ratio"] == 1 and mine["median"] == 2.0
     assert other["ratio"] == 3 and other["processor_ratio"] == 2 and other["processor_seconds"] == 2.0
+    assert (other["ratio_q1"], other["ratio_q3"]) == pytest.approx((3, 3.15))
     assert (other["q1"], other["median"], other["q3"], other["repetitions"]) == pytest.approx((6.3, 6.6, 33.3, 3))
 
 
@@ -197,17 +282,26 @@ def test_few_images_are_counted_as_many(monkeypatch):
     names = [peers.OURS, peers.ONE_BY_ONE]
     taken = {name: [(1.0, 1.0)] * 3 for name in names}
     monkeypatch.setattr(training, "epochs", lambda *arguments: dict(taken))
-    mine, other = training.compare(names, Work(batch=1, count=2_500), 1, 3, measure.WorkerPool())
-    assert mine["median"] == 2.0 and mine["images"] == 5_000
-    assert other["median"] == 10.0 and other["ratio"] == 5.0
+    mine, other = training.compare(names, Work(batch=1, count=2_000), 1, 3, measure.WorkerPool())
+    assert mine["median"] == 2.5 and mine["images"] == 5_000
+    assert other["median"] == 12.5 and other["ratio"] == 5.0
 
 
 def test_velocities_become_subnormal_between_the_early_epochs_and_the_late():
     steps_to_subnormal = np.log(1e-4 / np.finfo(np.float32).tiny) / np.log(1 / 0.9)
-    assert [batch for batch, _ in training.LONG] == [1, *training.BATCHES]
+    assert {batch for batch, _ in training.LONG} < set(training.BATCHES)
     for batch, count in training.LONG:
         steps = -(-count // batch)
         assert 2 * steps < steps_to_subnormal < 17 * steps
+
+
+def test_a_training_is_timed_on_whole_mini_batches(monkeypatch):
+    works = []
+    monkeypatch.setattr(training, "compare", lambda names, work, *rest, **options: works.append(work))
+    for _, run in training.groups(False):
+        if run.func is training.compare:
+            run(measure.WorkerPool())
+    assert works and all(work.count % work.batch == 0 for work in works)
 
 
 def test_a_slow_down_is_late_over_early(monkeypatch):
@@ -357,28 +451,127 @@ def test_the_table_can_be_stored_and_read(tmp_path):
 
 def test_targets_take_the_worst_case(tmp_path):
     about = {"network": "784-300-10", "optimizer": "sgd", "batch": 32, "repetitions": 5}
-    found = {peers.OURS: 1.0, "PyTorch": 3.0, "Keras": 4.0, "scikit-learn": 2.0, peers.BOUND: 0.5}
+    found = {peers.OURS: 1.0, "JAX": 0.8, "Keras": 4.0, peers.BOUND: 0.5}
     lines = [{**ROW, **about, "threads": 1, "peer": name, "ratio": ratio} for name, ratio in found.items()]
-    lines += [{**line, "threads": 2, "ratio": line["ratio"] / 1.25} for line in lines]
+    lines += [{**line, "optimizer": "adam", "ratio": line["ratio"] / 1.25} for line in lines[:3]]
+    lines += [{**ROW, **about, "threads": 2, "peer": "JAX", "ratio": 1.25}]
     lines += [{**ROW, **about, "section": "slow-down", "median": 1.3}]
     lines += [{**ROW, "section": "startup", "quantity": "seconds to import beyond NumPy", "median": 0.1}]
+    for peer, slower in {peers.OURS: 2.0, "JAX": 1.5, "textbook NumPy": 1.1}.items():
+        line = {**ROW, "section": "beside", "quantity": beside.SLOWER, "peer": peer}
+        lines += [{**line, "variable": "alone", "median": 1.0}, {**line, "variable": SECOND, "median": slower}]
     kept = store.Store(tmp_path / "groups.jsonl", {})
     kept.add("a", lines)
     targets = {what: (value, limit) for what, value, limit in report.targets(kept.frame())}
     assert targets == {
-        "time / fastest peer, batch 32": (pytest.approx(1 / 1.6), 0.9),
-        "time / Keras, batch 32": (pytest.approx(1 / 3.2), 0.4),
-        "time / matrix products, batch 32": (pytest.approx(1 / 0.4), 2.0),
+        "time / fastest peer, batch 32, 1 thread": (pytest.approx(1 / 0.64), 1.1),
+        "time / matrix products, batch 32, 1 thread": (pytest.approx(1 / 0.5), 2.0),
+        "time / fastest peer, batch 32, 2 threads": (pytest.approx(0.8), 1.0),
         "late epochs / early epochs": (1.3, 1.1),
         "seconds to import beyond NumPy": (0.1, 0.25),
+        f"beside {SECOND} / alone": (2.0, pytest.approx(1.8)),  # a fifth more than the best framework
     }
+
+
+SECOND = "a second training"
 
 
 def test_one_thread_counts_by_processor_time(tmp_path):
     about = {**ROW, "network": "784-300-10", "optimizer": "sgd", "batch": 32, "ratio": 9.0}
     kept = store.Store(tmp_path / "groups.jsonl", {})
     kept.add("a", [{**about, "peer": "PyTorch", "threads": n, "processor_ratio": 2.0 / n} for n in (1, 2)])
-    assert report.targets(kept.frame(), "processor_ratio") == [("time / fastest peer, batch 32", 0.5, 0.9)]
+    what = "time / fastest peer, batch 32, 1 thread"
+    assert report.targets(kept.frame(), "processor_ratio") == [(what, 0.5, 1.1)]
+
+
+# Sentences that turn with the numbers.
+
+
+def training_rows(ratios: dict[int, dict[str, tuple[float, float, float]]]):
+    import pandas as pd
+
+    names = ("ratio_q1", "ratio", "ratio_q3")
+    return pd.DataFrame(
+        [
+            {**ROW, "optimizer": "sgd", "batch": batch, "threads": 1, "peer": peer}
+            | dict(zip(names, found, strict=True))
+            for batch, of_peers in ratios.items()
+            for peer, found in ({peers.OURS: (1, 1, 1), peers.BOUND: (0.5, 0.5, 0.5)} | of_peers).items()
+        ]
+    ).assign(processor="A processor, family 6")
+
+
+def test_a_claim_says_who_is_faster_where():
+    rows = training_rows(
+        {
+            32: {"JAX": (0.79, 0.81, 0.83), "PyTorch": (1.4, 1.5, 1.6)},
+            64: {"JAX": (0.95, 0.99, 1.04), "PyTorch": (1.4, 1.5, 1.6)},
+            1024: {"JAX": (1.2, 1.3, 1.4), "PyTorch": (1.05, 1.1, 1.15)},
+        }
+    )
+    assert tables.claim(rows) == (
+        "On one thread JAX is faster than mnistlab in batches of 32 (JAX takes 0.81 times as long); JAX and mnistlab "
+        "are alike in batches of 64 (JAX takes 0.99 times as long); mnistlab is faster than all frameworks in batches "
+        "of 1,024 (PyTorch takes 1.10 times as long)."
+    )
+    ahead = training_rows({32: {"JAX": (1.2, 1.3, 1.4)}, 64: {"JAX": (1.2, 1.31, 1.4)}})
+    assert tables.claim(ahead) == (
+        "On one thread mnistlab is faster than all frameworks in batches of 32 and 64 (JAX takes 1.3 and 1.3 times as "
+        "long)."
+    )
+
+
+def test_the_readme_s_table_is_written_between_its_marks(tmp_path):
+    rows = training_rows({32: {"JAX": (0.79, 0.81, 0.83)}, 64: {"JAX": (1.2, 1.3, 1.5)}})
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n", encoding="utf-8")
+    for _ in range(2):
+        readme.update(rows, path)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{readme.BEGIN}\n{tables.claim(rows)}\n") and text.endswith(
+        f"{readme.END}\nafter\n"
+    )
+    assert "| | 32 | 64 |\n|---|---|---|\n| JAX | 0.81 | 1.3 |" in text and "old" not in text
+    path.write_text("no marks", encoding="utf-8")
+    with pytest.raises(ValueError, match="has no place for the times"):
+        readme.update(rows, path)
+
+
+# Beside other programs.
+
+
+def test_busy_processes_run_and_end():
+    with beside._busy(2):
+        pass
+    assert beside.SITUATIONS["alone"] == 0 and beside.SITUATIONS["a busy process for each core"] == os.cpu_count()
+
+
+def test_a_peer_is_timed_alone_and_in_each_situation(monkeypatch):
+    busy, trainings, started = [], [], []
+
+    class Timed(Fake):
+        def __init__(self, name, threads, keep):
+            started.append((name, threads))
+            super().__init__(name, [], [(float(i), 0.0) for i in (9, 1, 1, 9, 2, 2, 9, 4, 4, 9, 3, 3)])
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(beside, "Worker", Timed)
+    monkeypatch.setattr(beside, "_busy", lambda count: busy.append(count) or nullcontext())
+    monkeypatch.setattr(beside, "_training", lambda *_: trainings.append(True) or nullcontext())
+    found = {
+        row["variable"]: row["median"]
+        for row in beside._measure("JAX", 2, measure.WorkerPool())
+        if row["quantity"] == beside.SLOWER
+    }
+    assert list(found) == list(beside.SITUATIONS) and list(found.values()) == [1, 2, 4, 3]
+    assert busy == [0, 1, os.cpu_count(), 0] and trainings == [True]
+    assert started == [("JAX", None)]  # with the threads that it takes by itself
+
+
+def test_a_second_training_goes_on_by_itself_and_is_ended():
+    with beside._training(peers.BOUND, False):
+        pass
 
 
 def test_a_training_needs_little_memory_beyond_its_data():

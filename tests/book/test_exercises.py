@@ -31,6 +31,11 @@ PROMPTS = {"code_prompt_show": "Show the solution in code", "code_prompt_hide": 
         ({"a": 1}, {"a": 1, "b": 3}, "one answer is wanted for each of: a, b"),
         ({"a": 1, "b": 3}, {"a": 1, "b": 3}, "right"),
         (0, 0, "right"),
+        (10, (10,), "right"),
+        ((10,), 10, "right"),
+        ((238_200, 238_500), (238_200, 238_510), "not yet: off by 10 at most"),  # a count is not nearly right
+        ((238_200.0, 238_510.0), (238_200, 238_510), "right"),
+        (79_510, np.int64(79_510), "right"),
     ],
 )
 def test_what_is_said(yours, ours, said):

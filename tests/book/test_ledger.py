@@ -26,7 +26,7 @@ def test_every_run_that_read_the_test_images_is_counted():
             assert table.loc[table["store"] == name, "runs"].sum() == tried, name
         for text in rows.select_dtypes(exclude=["number", "bool"]):  # whatever a new store calls it
             assert not (rows[text] == "test accuracy").any() or name in set(table["store"]), name
-    assert {"published", "generalization", "augmentation", "keras_dense", "convolution", "bench"} <= set(table["store"])
+    assert {"published", "generalization", "augmentation", "keras_dense", "convolution"} <= set(table["store"])
     assert set(find_studies()) <= set(table["store"])
     assert (table["looks"] >= table["runs"]).all() and not table.duplicated(["store", "what was tried"]).any()
 

@@ -38,7 +38,7 @@ def test_every_stored_file_is_in_the_list():
     names = {path.stem.removesuffix("_curves") for path in folder.glob("*.csv")}
     listed = set(inventory.stored_studies()["study"])
     of_the_same_runs = {f"{study}_{part}" for study in listed for part in ("answers", "contested", "weights")}
-    timings = {"bench", "keras_speed"}  # of benchmarks, which are no studies
+    timings = {"bench"}  # of a benchmark, which is no study
     again = {"kept", "repeated"}  # runs of the studies, trained anew
     assert names - again == listed | timings | (of_the_same_runs & names)
     assert "published_from_seed" in listed

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from mnistbook import results
-from mnistbook.ch19_where_the_time_goes.bench import peers, report, styles, tables
+from mnistbook.ch19_where_the_time_goes.bench import beside, peers, readme, report, styles, tables
 from mnistbook.ch19_where_the_time_goes.bench.training import BATCHES
 
-ROOT = Path(__file__).resolve().parents[2]
 SOME_MOMENTUM = [name for name in peers.PEERS if name not in peers.PLAIN]
 
 
@@ -23,11 +19,11 @@ def bench() -> pd.DataFrame:
 
 
 def test_it_comes_from_one_run_of_committed_code_with_all_peers_and_kernels_of_the_libraries_choice(bench):
-    for column in ("commit", "processor", "torch", "tensorflow", "keras", "scikit-learn", "blas_kernels"):
+    for column in ("commit", "processor", "jax", "torch", "tensorflow", "keras", "scikit-learn", "blas_kernels"):
         assert bench[column].nunique() == 1
     assert not bench["commit"].iloc[0].endswith("-dirty")
     assert set(bench["peer"]) >= set(peers.PEERS)
-    timed = bench[bench["section"].isin(["training", "inference", "scaling"])]
+    timed = bench[bench["section"].isin(["training", "beside", "inference"])]
     assert (timed["repetitions"] >= 5).all() and (timed["q1"] <= timed["median"]).all()
     assert (timed["median"] <= timed["q3"]).all()
 
@@ -46,11 +42,11 @@ def test_every_peer_has_a_time_and_a_ratio_for_every_batch_size(bench, threads):
 def test_other_networks_slow_downs_and_subnormals_have_a_row_a_peer(bench):
     assert set(tables.others(bench).columns) == {"784-800-10", "784-256-128-10"}
     slow = tables.slow_down(bench)
-    assert list(slow.columns) == ["1", *map(str, BATCHES)]
-    assert slow.loc["mnistlab"].notna().all(axis=None) and len(slow.loc["mnistlab"]) == 3
-    assert slow.loc["PyTorch", ["32", "128"]].notna().all(axis=None) and len(slow.loc["PyTorch"]) == 3
+    assert list(slow.columns) == ["32", "128"] and slow.notna().all(axis=None)
+    assert {"mnistlab", "PyTorch"} < set(slow.index)
     shares = tables.subnormal(bench)
-    assert list(shares.index) == SOME_MOMENTUM and ((shares >= 0) & (shares <= 100)).all(axis=None)
+    assert list(shares.index) == [name for name in SOME_MOMENTUM if "compiled" not in name]
+    assert ((shares >= 0) & (shares <= 100)).all(axis=None)
 
 
 def test_answers_start_memory_and_accuracy(bench):
@@ -61,36 +57,24 @@ def test_answers_start_memory_and_accuracy(bench):
     assert start.loc["NumPy", "s beyond NumPy"] == 0 and start["s"].is_monotonic_increasing
     assert (tables.memory(bench) > 0).all()
     cold = tables.accuracy(bench)
-    assert list(cold.columns) == ["97 %", "98 %", "98.5 %", "settings"] and len(cold) == 5
-    assert cold["97 %"].notna().all() and not (cold["97 %"] > cold["98 %"]).any()
+    assert list(cold.columns) == ["96 %", "97 %", "97.5 %"] and len(cold) == 5
+    assert cold["96 %"].notna().all() and not (cold["96 %"] > cold["97 %"]).any()
 
 
-def test_slopes_are_fitted_for_all_that_is_varied(bench):
-    slopes = tables.slopes(bench)
-    assert list(slopes.columns) == ["hidden units", "hidden layers", "images", "threads"]
-    made = pd.DataFrame({"variable": "images", "peer": "mnistlab", "value": [1, 2, 4], "median": [3, 12, 48]})
-    assert tables.slopes(made.assign(section="scaling")).loc["mnistlab", "images"] == pytest.approx(2)
+def test_nothing_in_it_comes_from_the_test_images(bench):
+    assert not bench["variable"].dropna().str.contains("test").any()
+
+
+def test_each_peer_was_timed_beside_other_programs(bench):
+    table = tables.beside(bench)
+    assert list(table.index) == list(peers.BESIDE) and table.notna().all(axis=None)
+    assert list(table.columns) == ["alone, s", *list(beside.SITUATIONS)[1:]]
 
 
 def test_what_is_asked_is_judged(bench):
-    columns = {"section": "training", "network": "784-300-10", "optimizer": "sgd", "threads": 1, "quantity": "seconds"}
-    made = pd.DataFrame(
-        [
-            {**columns, "peer": peer, "batch": batch, "ratio": ratio, "processor_ratio": ratio, "median": 1.0}
-            for batch, products in ((32, 0.49), (256, 0.72))
-            for peer, ratio in (("mnistlab", 1.0), ("PyTorch", 1.2), ("Keras", 2.0), (peers.BOUND, products))
-        ]
-    )
-    assert {what: found <= limit for what, found, limit in report.targets(made)} == {
-        "time / fastest peer, batch 32": True,
-        "time / Keras, batch 32": False,
-        "time / matrix products, batch 32": False,
-        "time / fastest peer, batch 256": True,
-        "time / Keras, batch 256": False,
-        "time / matrix products, batch 256": True,
-    }
     text = report.judged(bench)
-    assert text.count("at most") == len(report.targets(bench)) > 6 and "does not hold" in report.judged(made)
+    assert text.count("at most") == len(report.targets(bench)) == 19
+    assert text.count("holds") + text.count("does not hold") == 19
 
 
 def test_the_machine_is_named(bench):
@@ -107,9 +91,5 @@ def test_each_peer_in_batches_has_a_style_of_its_own(bench):
 
 
 def test_the_readme_says_what_is_stored(bench):
-    ratios = tables.ratios(bench)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^\| (\w[^|]*) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", readme, re.M)
-    assert len(lines) == 6
-    for name, *numbers in lines:
-        assert numbers == [f"{ratio:.1f}" for ratio in ratios.loc[name]], name
+    text = readme.README.read_text(encoding="utf-8")
+    assert f"{readme.BEGIN}\n{readme.block(bench)}\n{readme.END}" in text, "make bench writes it"

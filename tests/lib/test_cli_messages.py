@@ -51,6 +51,8 @@ def test_a_checkpoint_that_exists_is_told_before_the_work_with_the_option(no_wor
         ("--learning-rate", "-1"),
         ("--learning-rate", "nan"),
         ("--weight-decay", "inf"),
+        ("--threads", "0"),
+        ("--threads", "many"),
     ],
 )
 def test_a_number_out_of_range_is_called_by_its_option(option, value, no_work, tmp_path):

@@ -34,14 +34,13 @@ ONE = from_drawing(stroke()).astype(int)
 @pytest.mark.parametrize("kind", kinds.EVERYDAY)
 def test_pictures_of_every_kind_are_read(mnist, kind):
     network, right = load_digits(), []
-    for picture in kinds.everyday(mnist.x_test, mnist.y_test, each=16, kinds=[kind]):
+    for picture in kinds.everyday(mnist.x_test, mnist.y_test, each=32, kinds=[kind]):
         try:
             image = from_drawing(io.BytesIO(picture.data))
             right.append(int(network.predict(ml.to_vectors(image[None]))[0]) == picture.digit)
         except ImageError:
             right.append(False)
-    # Felt pens fill the holes of some digits, whose strokes then say little.
-    assert np.mean(right) > (0.8 if kind == "felt pen, trimmed" else 0.85)
+    assert np.sum(right) >= 29
 
 
 def test_two_digits_are_said_to_be_several_things(mnist):
@@ -104,6 +103,31 @@ def test_a_thin_0_is_no_outline_and_an_outline_with_a_gap_is_one():
     assert image[14, 13:15].min() > 200
 
 
+def test_paper_made_of_dots_is_paper(mnist):
+    digit = mnist.x_train[48]
+    data = kinds.EVERYDAY["dithered"](digit, digit, np.random.default_rng(48))
+    assert np.abs(from_drawing(io.BytesIO(data)).astype(int) - digit).mean() < 40
+
+
+@pytest.mark.parametrize("size", [330, 480, 640])
+def test_an_outline_that_gets_gaps_where_it_is_made_smaller_is_filled(size):
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    leaning = np.abs(x + 0.4 * y) < 0.09
+    outline = leaning & (np.abs(y) < 0.3)
+    inner = grown(~outline, 1)
+    pixels = np.where(outline & inner, 0, 255).astype(np.uint8)
+    image, solid = (from_drawing(each).astype(int) for each in (pixels, np.where(outline, 0, 255).astype(np.uint8)))
+    assert np.abs(image - solid).mean() < 16
+
+
+@pytest.mark.parametrize("angle", [0.3, 1.2, 2.0])
+def test_light_that_falls_off_is_no_digit(angle):
+    y, x = np.mgrid[:200, :240] / 200
+    grey = np.clip(0.9 - 0.8 * np.abs(x * np.cos(angle) + y * np.sin(angle)) ** 3, 0, 1)
+    with pytest.raises(ImageError, match="empty"):
+        from_drawing(np.rint(255 * grey).astype(np.uint8))
+
+
 def test_a_digit_out_of_focus_that_fills_the_picture_is_found_whole(mnist):
     three = mnist.x_train[7]
     data = kinds.EVERYDAY["out of focus"](three, three, np.random.default_rng(7))
@@ -159,7 +183,7 @@ def test_pieces_are_those_of_scipy(corners):
 
 def test_pictures_without_a_digit_are_refused_or_doubted():
     network, sure, count = load_digits(), [], 0
-    for kind, data in nothing(each=4):
+    for kind, data in nothing(each=8):
         count += 1
         try:
             image = from_drawing(io.BytesIO(data))
@@ -167,7 +191,7 @@ def test_pictures_without_a_digit_are_refused_or_doubted():
             continue
         if network.predict_proba(ml.to_vectors(image[None])).max() > 0.6:
             sure.append(kind)
-    assert count == 4 * len(NOTHING)
+    assert count == 8 * len(NOTHING)
     assert not sure
 
 

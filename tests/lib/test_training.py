@@ -118,7 +118,8 @@ def test_dropout_differs_from_step_to_step_and_epoch_to_epoch(clusters):
 
 def test_validation_split_is_fixed_by_the_seed_and_never_trained_on(clusters, monkeypatch: pytest.MonkeyPatch):
     asides = []
-    monkeypatch.setattr(training, "evaluate", lambda network, x, t, loss: asides.append(x) or ml.Evaluation(1.0, 0.5))
+    looked = ml.Evaluation(1.0, 0.5)
+    monkeypatch.setattr(training, "evaluate", lambda network, x, *others, **options: asides.append(x) or looked)
     options = {"validation_split": 0.2, "epochs": 2, "batch_size": 64}
     used = np.concatenate(batches_seen(monkeypatch, clusters, **options)[:4])
     batches_seen(monkeypatch, clusters, **options)
@@ -172,7 +173,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, clusters, values: list[float], col
     """Train with validation results from a script; return the network, its parameters after each epoch, the history."""
     network, after = small(), []
 
-    def evaluate(*_):
+    def evaluate(*_, **options):
         after.append(network.parameters.copy())
         value = values[len(after) - 1]
         return ml.Evaluation(*((value, 0.5) if column == "validation_loss" else (1.0, value)))
@@ -202,7 +203,7 @@ def test_early_stopping_stops_and_goes_back(monkeypatch, clusters, column, value
 
 def test_without_early_stopping_the_last_parameters_stay(monkeypatch, clusters):
     losses = iter([1.0, 2.0, 3.0])
-    monkeypatch.setattr(training, "evaluate", lambda *_: ml.Evaluation(next(losses), 0.5))
+    monkeypatch.setattr(training, "evaluate", lambda *_, **__: ml.Evaluation(next(losses), 0.5))
     assert same(trained(clusters, epochs=3, validation_split=0.1), trained(clusters_rest(clusters), epochs=3))
 
 

@@ -1,8 +1,8 @@
 """Measure mnistlab beside its peers, print the table, and store it in ``mnistbook/results/bench.csv``: ``make bench``.
 
-bench           everything, about 35 minutes on two quiet cores; a run that was cut resumes
+bench           everything, about 25 minutes on two quiet cores; a run that was cut resumes
 bench --short   few repetitions of little, some minutes; printed, not stored
-bench SECTION   one or more of: hardware training subnormal inference scaling startup accuracy
+bench SECTION   one or more of: hardware training beside subnormal inference startup accuracy
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from importlib import import_module
 from pathlib import Path
 
 from mnistbook import results
-from mnistbook.ch19_where_the_time_goes.bench import report
+from mnistbook.ch19_where_the_time_goes.bench import readme, report
 from mnistbook.ch19_where_the_time_goes.bench.measure import WorkerPool
 from mnistbook.ch19_where_the_time_goes.bench.peers import OVERRIDES, missing
 from mnistbook.ch19_where_the_time_goes.bench.store import Store
 from mnistbook.studies import runs_folder
 from mnistlab.sweeps.provenance import provenance
 
-SECTIONS = ("hardware", "training", "subnormal", "inference", "scaling", "startup", "accuracy")
+SECTIONS = ("hardware", "training", "beside", "subnormal", "inference", "startup", "accuracy")
 
 
 def main(arguments: list[str]) -> int:
@@ -63,6 +63,9 @@ def main(arguments: list[str]) -> int:
     if not options.short:
         for file in results.write("bench", frame, folder=options.into):
             print(f"wrote {file}")
+        if options.into is None:
+            readme.update(results.read("bench"))
+            print(f"wrote {readme.README}")
     return 0
 
 

@@ -82,17 +82,22 @@ def row(quantity: str, values: Sequence[float], **about: object) -> dict[str, ob
 def rows(quantity: str, times: Mapping[str, Sequence[Times]], scale: float = 1.0, **about: object) -> list[dict]:
     """Return a row a peer, from times taken in turn.
 
-    ``ratio`` is the median of the ratios to this library in the same round, which suffers less from other work on the
-    machine than the ratio of the medians; ``processor_seconds`` and ``processor_ratio`` are the same by processor time.
+    ``ratio`` is the median of the ratios to this library in the same round, between its quartiles. It suffers less
+    from other work on the machine than the ratio of the medians; ``processor_seconds`` and ``processor_ratio`` are the
+    same by processor time.
     """
     result = []
     for name, taken in times.items():
         ours, theirs = np.array(times.get(OURS, taken)), np.array(taken)
-        ratio = np.median(theirs / np.maximum(ours, 1e-9), axis=0) if OURS in times else (np.nan, np.nan)
+        low = ratio = high = (np.nan, np.nan)
+        if OURS in times:
+            low, ratio, high = np.percentile(theirs / np.maximum(ours, 1e-9), [25, 50, 75], axis=0)
         result.append(
             row(quantity, scale * theirs[:, 0], peer=name, **about)
             | {
                 "ratio": float(ratio[0]),
+                "ratio_q1": float(low[0]),
+                "ratio_q3": float(high[0]),
                 "processor_seconds": float(scale * np.median(theirs[:, 1])),
                 "processor_ratio": float(ratio[1]),
             }

@@ -6,7 +6,8 @@ from math import nan
 
 import pandas as pd
 
-from mnistbook.ch19_where_the_time_goes.bench.peers import BOUND, OURS
+from mnistbook.ch19_where_the_time_goes.bench.beside import SITUATIONS, SLOWER
+from mnistbook.ch19_where_the_time_goes.bench.peers import BOUND, OURS, PEERS
 from mnistbook.ch19_where_the_time_goes.bench.startup import BEYOND
 
 __all__ = ["judged", "targets", "text"]
@@ -46,7 +47,7 @@ def judged(frame: pd.DataFrame) -> str:
     by_processor = {what: found for what, found, _ in targets(frame, "processor_ratio")}
     for what, found, limit in targets(frame):
         verdict = "holds" if found <= limit else "does not hold"
-        lines.append(f"{what:40} {found:7.3f}, at most {limit:g}: {verdict:14} ({by_processor.get(what, nan):.2f})")
+        lines.append(f"{what:44} {found:7.3f}, at most {limit:.3g}: {verdict:14} ({by_processor.get(what, nan):.2f})")
     return "\n".join(lines)
 
 
@@ -64,18 +65,16 @@ def targets(frame: pd.DataFrame, ratio: str = "ratio") -> list[tuple[str, float,
     training = frame[(frame["section"] == "training") & (frame["batch"] >= 32)]
     if ratio == "processor_ratio":  # with more threads it adds up over them
         training = training[training["threads"] == 1]
-    for batch, part in training.groupby("batch"):
+    for (threads, batch), part in training.groupby(["threads", "batch"]):
+        where = f"batch {batch:.0f}, {_threads(threads)}"
         fastest = part[~part["peer"].isin(NO_RIVALS)].groupby(BY)[ratio].min()
         if len(fastest):
-            result.append((f"time / fastest peer, batch {batch:.0f}", float((1 / fastest).max()), 0.9))
-        for name, limit in {"Keras": 0.4, "Keras, jit_compile": 0.4}.items():
-            keras = part.loc[part["peer"] == name, ratio]
-            if len(keras):
-                result.append((f"time / {name}, batch {batch:.0f}", float((1 / keras).max()), limit))
+            limit = 1.1 if threads == 1 and batch < 128 else 1.0
+            result.append((f"time / fastest peer, {where}", float((1 / fastest).max()), limit))
         bound = part.loc[(part["peer"] == BOUND) & (part["optimizer"] == "sgd"), ratio]
         if batch in (32, 256) and len(bound):
             limit = {32: 2.0, 256: 1.4}[batch]
-            result.append((f"time / {BOUND}, batch {batch:.0f}", float((1 / bound).max()), limit))
+            result.append((f"time / {BOUND}, {where}", float((1 / bound).max()), limit))
     column = "median" if ratio == "ratio" else "processor_seconds"
     slow = frame[(frame["section"] == "slow-down") & (frame["peer"] == OURS)]
     if len(slow):
@@ -83,4 +82,21 @@ def targets(frame: pd.DataFrame, ratio: str = "ratio") -> list[tuple[str, float,
     beyond = frame[(frame["quantity"] == BEYOND) & (frame["peer"] == OURS)]
     if len(beyond):
         result.append((BEYOND, float(beyond[column].max()), 0.25))
+    return result + (_beside(frame) if ratio == "ratio" else [])
+
+
+def _beside(frame: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Return by how much other programs slow an epoch down, and how much it may be: less than the best framework's."""
+    slower = frame[(frame["section"] == "beside") & (frame["quantity"] == SLOWER)]
+    table = slower.pivot(index="peer", columns="variable", values="median")
+    frameworks = [name for name in table.index if name in PEERS and PEERS[name][2]]
+    result = []
+    for situation in filter(table.columns.__contains__, list(SITUATIONS)[1:]):
+        best = table.loc[frameworks, situation].min()
+        limit = min(2.5, 1.2 * best) if frameworks else 2.5
+        result.append((f"beside {situation} / alone", float(table.loc[OURS, situation]), float(limit)))
     return result
+
+
+def _threads(count: float) -> str:
+    return f"{count:.0f} thread{'s' if count > 1 else ''}"

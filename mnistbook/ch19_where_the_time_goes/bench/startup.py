@@ -18,6 +18,7 @@ BEYOND = "seconds to import beyond NumPy"
 IMPORTS = {
     "numpy": "import numpy",
     "mnistlab": "import mnistlab",
+    "jax": "import jax.numpy",
     "torch": "import torch",
     "keras": "from mnistlab.interop.keras_models import import_keras; import_keras()",
     "sklearn": "from sklearn.neural_network import MLPClassifier",
@@ -45,7 +46,7 @@ print(tracemalloc.get_traced_memory()[1] / x.nbytes)
 
 def groups(short: bool) -> Iterator[tuple[str, object]]:
     """Yield a name and a function from a :class:`WorkerPool` to rows."""
-    repetitions = 3 if short else 7
+    repetitions = 3 if short else 5
     yield "startup imports", lambda pool: _imports(pool, repetitions)
     yield "startup memory", lambda pool: _memory((6_000, 60_000))
 

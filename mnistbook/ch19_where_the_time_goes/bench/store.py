@@ -34,12 +34,15 @@ COLUMNS = (
     "q3",
     "repetitions",
     "ratio",
+    "ratio_q1",
+    "ratio_q3",
     "processor_seconds",
     "processor_ratio",
 )
 
 
 PACKAGES = {
+    "jax": ("jax",),
     "torch": ("torch",),
     "tensorflow": ("tensorflow", "tensorflow-cpu"),
     "keras": ("keras",),

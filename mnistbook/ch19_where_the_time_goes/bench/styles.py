@@ -7,14 +7,14 @@ from mnistbook.kit.style import COLOURS, GREY
 
 __all__ = ["STYLES"]
 
-BROWN = "#7a4b12"
+BROWN, INDIGO = "#7a4b12", "#332288"
 STYLES = {
     name: {"color": colour, "marker": marker, "linestyle": line, "markersize": 4, "linewidth": 1.4}
     for name, colour, marker, line in zip(
         [name for name in PEERS if name not in PLAIN],
-        [*COLOURS[:6], BROWN, GREY, COLOURS[6]],
-        "osD^vPpXd",
-        ["-", "--", "-.", ":", "--", "-.", "-", ":", "--"],
+        [*COLOURS[:6], BROWN, GREY, INDIGO, *COLOURS[6:]],
+        "osD^vPpXd*",
+        ["-", "--", "-.", ":", "--", "-.", "-", ":", "--", ":"],
         strict=True,
     )
 } | {BOUND: {"color": "black", "marker": "x", "linestyle": "-", "markersize": 4, "linewidth": 1}}

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import pandas as pd
 
+from mnistbook.ch19_where_the_time_goes.bench.beside import SLOWER
 from mnistbook.ch19_where_the_time_goes.bench.peers import PEERS
+from mnistbook.kit.spread import Spread, listed
 
 __all__ = [
     "accuracy",
+    "beside",
+    "claim",
     "epochs",
+    "fastest",
     "inference",
-    "line",
     "machine",
     "memory",
     "others",
     "ratios",
-    "slopes",
     "slow_down",
+    "spreads",
     "startup",
     "subnormal",
+    "written_ratios",
 ]
 
 
@@ -41,23 +47,80 @@ def ratios(rows: pd.DataFrame, threads: int = 1) -> pd.DataFrame:
     return _by_batch(_classic(rows, threads), "ratio")
 
 
+def spreads(rows: pd.DataFrame, threads: int = 1) -> dict[tuple[str, int], Spread]:
+    """Return the ratios of :func:`ratios` with their quartiles, by peer and batch size."""
+    return {(row.peer, int(row.batch)): _spread(row) for row in _classic(rows, threads).itertuples()}
+
+
+def written_ratios(rows: pd.DataFrame, threads: int = 1, quartiles: bool = False) -> pd.DataFrame:
+    """Return :func:`ratios` as texts, with no more digits than their spread allows."""
+    found = {key: one.text if quartiles else str(one) for key, one in spreads(rows, threads).items()}
+    table = ratios(rows, threads).astype(object)
+    for name, batch in found:
+        table.loc[name, str(batch)] = found[name, batch]
+    return table
+
+
+def fastest(rows: pd.DataFrame, threads: int = 1) -> dict[int, tuple[str, Spread]]:
+    """Return the fastest framework at each batch size, and how many times as long as mnistlab it takes."""
+    found: dict[int, tuple[str, Spread]] = {}
+    for (name, batch), ratio in spreads(rows, threads).items():
+        if PEERS[name][2] and (batch not in found or ratio.middle < found[batch][1].middle):
+            found[batch] = name, ratio
+    return dict(sorted(found.items()))
+
+
+def claim(rows: pd.DataFrame, threads: int = 1) -> str:
+    """Return a sentence that says at which batch sizes a framework is faster, at which none is, and by how much.
+
+    Where the quartiles of the ratio lie on both sides of 1, the two are called alike.
+    """
+    parts, found = [], fastest(rows, threads)
+    for side in (-1, 0, 1):
+        here = {batch: one for batch, one in found.items() if one[1].side == side}
+        if not here:
+            continue
+        ratios: dict[str, list[Spread]] = {}
+        for name, ratio in here.values():
+            ratios.setdefault(name, []).append(ratio)
+        told = listed([f"{name} takes {listed(values)}" for name, values in ratios.items()])
+        who = {
+            -1: f"{listed(list(ratios))} {'is' if len(ratios) == 1 else 'are'} faster than mnistlab",
+            0: f"{listed(list(ratios))} and mnistlab are alike",
+            1: "mnistlab is faster than all frameworks",
+        }[side]
+        parts.append(f"{who} in batches of {listed([f'{batch:,}' for batch in here])} ({told} times as long)")
+    return f"On {'one thread' if threads == 1 else f'{threads} threads'} " + "; ".join(parts) + "."
+
+
+def beside(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return seconds per epoch alone, and how many times as long each peer takes beside other programs, as texts."""
+    part = rows[rows["section"] == "beside"]
+    table = pd.DataFrame(index=pd.Index(part["peer"].unique(), name="peer"), dtype=object)
+    alone = part[(part["quantity"] == "seconds per epoch") & (part["variable"] == "alone")]
+    for row in alone.itertuples():
+        table.loc[row.peer, "alone, s"] = str(Spread(row.q1, row.median, row.q3))
+    for row in part[(part["quantity"] == SLOWER) & (part["variable"] != "alone")].itertuples():
+        table.loc[row.peer, row.variable] = Spread(row.q1, row.median, row.q3).text
+    return table
+
+
 def others(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return how many times as long as mnistlab each peer takes where network or optimizer are others."""
+    """Return how many times as long as mnistlab each peer takes where network or optimizer are others, as texts."""
     adam = rows[(rows["section"] == "training") & (rows["optimizer"] == "adam")]
-    return _in_order(adam.pivot(index="peer", columns="network", values="ratio"))
+    table = _in_order(adam.pivot(index="peer", columns="network", values="ratio")).astype(object)
+    for row in adam.itertuples():
+        table.loc[row.peer, row.network] = _spread(row).text
+    return table
 
 
 def slow_down(rows: pd.DataFrame) -> pd.DataFrame:
     """Return how many times as long the last of twenty epochs take as the second.
 
-    One row a peer and setting, one column a batch size; NaN where a peer was not timed.
+    One row a peer, one column a batch size.
     """
     found = rows[rows["section"] == "slow-down"].copy()
-    found["setting"] = "plain"
-    found.loc[found["dropout"] > 0, "setting"] = "dropout"
-    found.loc[found["weight_decay"] > 0, "setting"] = "weight decay"
-    found["setting"] = pd.Categorical(found["setting"], ["plain", "dropout", "weight decay"])  # in this order
-    return _by_batch(found, "median", ["peer", "setting"])
+    return _by_batch(found, "median")
 
 
 def subnormal(rows: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +147,7 @@ def inference(rows: pd.DataFrame) -> pd.DataFrame:
 def startup(rows: pd.DataFrame) -> pd.DataFrame:
     """Return seconds until each library is imported, in all and beyond NumPy's own."""
     part = rows[(rows["section"] == "startup") & rows["quantity"].str.startswith("seconds")]
-    names = {"numpy": "NumPy", "torch": "PyTorch", "keras": "Keras", "sklearn": "scikit-learn"}
+    names = {"numpy": "NumPy", "jax": "JAX", "torch": "PyTorch", "keras": "Keras", "sklearn": "scikit-learn"}
     table = part.pivot(index="peer", columns="quantity", values="median").rename(index=names)
     table.columns.name = None
     table = table[["seconds to import", "seconds to import beyond NumPy"]]
@@ -98,19 +161,17 @@ def memory(rows: pd.DataFrame) -> pd.Series:
 
 
 def accuracy(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return seconds from a cold start to each test accuracy; NaN where it was not reached by each seed."""
+    """Return seconds from a cold start to each validation accuracy; NaN where it was not reached by each seed."""
     part = rows[rows["section"] == "accuracy"]
     table = part.pivot(index="peer", columns="value", values="median")
     table.columns = [f"{100 * share:g} %" for share in table.columns]
-    settings = part.drop_duplicates("peer").set_index("peer")
-    described = settings["optimizer"] + settings["batch"].map(", batches of {:.0f}".format)
-    return table.assign(settings=described).sort_values(table.columns[0])
+    return table.sort_values(table.columns[0])
 
 
 def machine(rows: pd.DataFrame) -> dict[str, object]:
     """Return on what the rows were measured: processor, cores, versions, kernels and peak rates."""
     first = rows.iloc[0]
-    names = ("processor", "cores", "python", "numpy", "blas", "blas_kernels", "torch", "tensorflow", "keras")
+    names = ("processor", "cores", "python", "numpy", "blas", "blas_kernels", "jax", "torch", "tensorflow", "keras")
     found = {name: first[name] for name in (*names, "scikit-learn", "commit", "date")}
     hardware = rows[rows["section"] == "hardware"]
     for row in hardware.itertuples():
@@ -121,27 +182,13 @@ def machine(rows: pd.DataFrame) -> dict[str, object]:
     return found
 
 
-def slopes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the slope of log seconds against log value for each peer and each quantity that is varied.
-
-    Fitted by least squares over all measured values: 1 means that twice the value takes twice as long.
-    """
-    found = {}
-    for (variable, peer), part in rows[rows["section"] == "scaling"].groupby(["variable", "peer"], sort=False):
-        if len(part) > 1:
-            found.setdefault(variable, {})[peer] = line(part)[0]
-    return _in_order(pd.DataFrame(found).rename_axis("peer"))
-
-
-def line(part: pd.DataFrame) -> tuple[float, float]:
-    """Return slope and intercept of log seconds over log value, by least squares, for rows of one peer and quantity."""
-    slope, intercept = np.polyfit(np.log(part["value"]), np.log(part["median"]), 1)
-    return float(slope), float(intercept)
-
-
 def _classic(rows: pd.DataFrame, threads: int) -> pd.DataFrame:
     chosen = (rows["section"] == "training") & (rows["optimizer"] == "sgd") & (rows["batch"] > 1)
     return rows[chosen & (rows["threads"] == threads)]
+
+
+def _spread(row: Any) -> Spread:
+    return Spread(row.ratio_q1, row.ratio, row.ratio_q3)
 
 
 def _by_batch(part: pd.DataFrame, column: str, index: str | list[str] = "peer") -> pd.DataFrame:

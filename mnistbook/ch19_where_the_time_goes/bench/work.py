@@ -9,7 +9,10 @@ import numpy as np
 
 import mnistlab as ml
 
-__all__ = ["Work", "images", "labels", "samples"]
+__all__ = ["HELD_OUT", "Work", "images", "labels", "samples"]
+
+HELD_OUT = 10_000
+"""Training images at the end that are for looking how good a network is."""
 
 LEARNING_RATES = {"sgd": 0.1, "adam": 0.001}
 
@@ -36,9 +39,6 @@ class Work:
         Of initial weights and order.
     device
         "cpu", or "cuda" for a GPU, which this library and PyTorch know.
-    recipe
-        If not 0, a training of so many epochs with what the report found best for this network: a cosine schedule,
-        weight decay 1e-4 and label smoothing 0.1. Only this library knows it.
     """
 
     sizes: tuple[int, ...] = (784, 300, 10)
@@ -49,7 +49,6 @@ class Work:
     weight_decay: float = 0.0
     seed: int = 0
     device: str = "cpu"
-    recipe: int = 0
 
     @property
     def learning_rate(self) -> float:

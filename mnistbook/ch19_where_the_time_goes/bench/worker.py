@@ -22,7 +22,7 @@ import numpy as np
 
 from mnistbook.ch19_where_the_time_goes.bench import peers
 from mnistbook.ch19_where_the_time_goes.bench.peers import Classify, Velocities
-from mnistbook.ch19_where_the_time_goes.bench.work import Work, images, labels, samples
+from mnistbook.ch19_where_the_time_goes.bench.work import HELD_OUT, Work, images, labels, samples
 from mnistbook.ch19_where_the_time_goes.subnormals import share_subnormal
 
 __all__ = ["PeerError", "Times", "Worker"]
@@ -44,9 +44,9 @@ class Worker:
     Parameters
     ----------
     name
-        One of :data:`peers.PEERS`.
+        One of :data:`peers.PEERS` or :data:`peers.ASKED`.
     threads
-        How many threads it may use.
+        How many threads it may use, and on how many cores, where the system can assign them; None leaves both to it.
     keep_environment
         Leaves settings in that choose a library's kernels by hand.
 
@@ -56,15 +56,16 @@ class Worker:
         From the start of the process until the framework was ready.
     """
 
-    def __init__(self, name: str, threads: int, keep_environment: bool = False):
+    def __init__(self, name: str, threads: int | None, keep_environment: bool = False):
         context = multiprocessing.get_context("spawn")
         self.name = name
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, name, threads), daemon=True)
-        before, begin = dict(os.environ), time.perf_counter()
+        before, wanted = dict(os.environ), peers.environment(threads, keep_environment)
+        begin = time.perf_counter()
         try:
             os.environ.clear()
-            os.environ.update(peers.environment(threads, keep_environment))
+            os.environ.update(wanted)
             self.process.start()
             # Before multiprocessing's own end, which would wait for ever for a process that is stopped.
             atexit.register(self.close)
@@ -129,17 +130,19 @@ class Worker:
             self.process.join()
 
 
-def _serve(connection: Connection, name: str, threads: int) -> None:
+def _serve(connection: Connection, name: str, threads: int | None) -> None:
     """Answer until the parent closes the connection; what frameworks print is dropped."""
     if sys.platform == "linux":  # a stopped process would not notice that its parent was killed, and stay for ever
         set_signal_of_parents_end = 1
         ctypes.CDLL(None).prctl(set_signal_of_parents_end, signal.SIGKILL)
+    if threads and hasattr(os, "sched_setaffinity"):  # else a library may keep helpers busy on other cores
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
     try:
         peer = peers.load(name)
-        peer.start(peers.PEERS[name][1], threads)
+        peer.start(peers.variant(name), threads)
         connection.send(("ready", None))
         while True:
             command, *arguments = connection.recv()
@@ -170,9 +173,23 @@ def _train(connection: Connection, peer: peers.Peer, work: Work, measure: str | 
     peer.train(work, x, y, after_epoch)
 
 
+def _keep_training(connection: Connection, peer: peers.Peer, work: Work) -> None:
+    """Train on and on, without waiting for a turn; send a word after the first epoch, which has compiled."""
+    x, y = samples(work)
+    told: list[bool] = []
+
+    def after_epoch(classify: Classify, velocities: Velocities) -> bool:
+        if not told:
+            told.append(True)
+            connection.send(("epoch", None))
+        return True
+
+    peer.train(work, x, y, after_epoch)
+
+
 def _accuracy(classify: Classify, velocities: Velocities) -> float:
-    """Return the share of right answers on the test images."""
-    return float(np.mean(classify(images("test")) == labels("test")))
+    """Return the share of right answers on the last 10,000 training images, which a :class:`Work` may leave out."""
+    return float(np.mean(classify(images()[-HELD_OUT:]) == labels()[-HELD_OUT:]))
 
 
 def _subnormal(classify: Classify, velocities: Velocities) -> float:
@@ -201,4 +218,4 @@ def _classify(connection: Connection, peer: peers.Peer, work: Work, batch: int, 
     return times
 
 
-COMMANDS = {"train": _train, "classify": _classify}
+COMMANDS = {"train": _train, "keep training": _keep_training, "classify": _classify}

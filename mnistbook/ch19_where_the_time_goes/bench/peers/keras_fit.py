@@ -1,4 +1,6 @@
-"""Keras on TensorFlow: ``model.fit`` on NumPy arrays; with ``jit_compile``; with many steps in a call from Python."""
+"""Keras on TensorFlow: ``model.fit`` on NumPy arrays; with many steps in a call from Python; with
+``jit_compile`` besides.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,18 @@ jit_compile = False
 steps_a_call = 1
 
 
-def start(variant: str, threads: int) -> None:
+def start(variant: str, threads: int | None) -> None:
     """Import Keras; TensorFlow reads the number of its threads from the environment, and is told again."""
     global keras, jit_compile, steps_a_call
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # it would take a GPU unasked
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
     keras = import_keras()
-    jit_compile = variant == "jit"
-    steps_a_call = STEPS_A_CALL if variant == "steps" else 1
+    jit_compile = "jit" in variant
+    steps_a_call = STEPS_A_CALL if "steps" in variant else 1
 
 
 def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> None:

@@ -13,8 +13,14 @@ from mnistlab.devices import to_host
 NEVER = 10**6
 
 
-def start(variant: str, threads: int) -> None:
-    """Nothing: NumPy has read the number of threads from the environment."""
+options: dict[str, object] = {}
+
+
+def start(variant: str, threads: int | None) -> None:
+    """Remember how many threads ``fit`` shall use; with None, its default or what the variant says."""
+    options.clear()
+    if threads or variant:
+        options["threads"] = threads or ("auto" if variant == "auto" else int(variant))
 
 
 def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> None:
@@ -22,15 +28,14 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     network = _network(work)
     momentum = {"momentum": 0.9} if work.optimizer == "sgd" else {}
     kind = {"sgd": ml.SGD, "adam": ml.Adam}[work.optimizer]
-    rate = ml.Cosine(work.learning_rate) if work.recipe else work.learning_rate
-    optimizer = kind(rate, weight_decay=1e-4 if work.recipe else work.weight_decay, **momentum)
-    loss = ml.SoftmaxCrossEntropy(label_smoothing=0.1 if work.recipe else 0.0)
+    optimizer = kind(work.learning_rate, weight_decay=work.weight_decay, **momentum)
+    loss = ml.SoftmaxCrossEntropy()
 
     def end_of_epoch(row: dict[str, float]) -> bool:
         return not after_epoch(network.predict, lambda: [*map(to_host, optimizer.state.values())])
 
-    options = {"epochs": work.recipe or NEVER, "batch_size": work.batch, "seed": work.seed, "progress": False}
-    ml.fit(network, x, y, loss=loss, optimizer=optimizer, on_epoch_end=end_of_epoch, **options)
+    how = {"epochs": NEVER, "batch_size": work.batch, "seed": work.seed, "progress": False, **options}
+    ml.fit(network, x, y, loss=loss, optimizer=optimizer, on_epoch_end=end_of_epoch, **how)
 
 
 def classifier(work: Work) -> Callable[[np.ndarray], np.ndarray]:

@@ -14,7 +14,7 @@ from mnistbook.ch19_where_the_time_goes.bench.work import Work
 from mnistbook.ch19_where_the_time_goes.roofline import multiply, product_arrays
 
 
-def start(variant: str, threads: int) -> None:
+def start(variant: str, threads: int | None) -> None:
     """Nothing: NumPy has read the number of threads from the environment."""
 
 

@@ -1,30 +1,35 @@
 """PyTorch, with the loop that its tutorials teach, on tensors that are in memory already.
 
-Variants: as it comes; with ``set_flush_denormal(True)``; and with the fused optimizer besides.
+Variants: as it comes; with ``set_flush_denormal(True)`` and the fused optimizer; and with the network and its loss
+compiled by ``torch.compile`` besides. Products of float32 are of full precision, PyTorch's default.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
-torch = None
-fused = False
+torch: Any = None
+fused = compiled = False
 
 
-def start(variant: str, threads: int) -> None:
+def start(variant: str, threads: int | None) -> None:
     """Import PyTorch; set threads, flushing and which optimizer."""
-    global torch, fused
+    global torch, fused, compiled
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # else it starts processes, which wait beside the others' turns
     torch = import_module("torch")
-    torch.set_num_threads(threads)
-    torch.set_num_interop_threads(1)
+    if threads:
+        torch.set_num_threads(threads)
+        torch.set_num_interop_threads(1)
     torch.set_flush_denormal(variant != "default")
-    fused = variant == "fused"
+    fused, compiled = variant != "default", variant == "compiled"
 
 
 def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> None:
@@ -36,6 +41,13 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
     else:
         optimizer = torch.optim.AdamW(model.parameters(), **options)
     cross_entropy = torch.nn.CrossEntropyLoss()
+
+    def mean_loss(x: Any, y: Any) -> Any:
+        return cross_entropy(model(x), y)
+
+    if compiled:
+        torch._dynamo.reset()
+        mean_loss = torch.compile(mean_loss, dynamic=False)  # a program for each size of batch
     going = True
     while going:
         model.train()
@@ -43,8 +55,7 @@ def train(work: Work, x: np.ndarray, y: np.ndarray, after_epoch: Callable) -> No
         for begin in range(0, len(x), work.batch):
             chosen = order[begin : begin + work.batch]
             optimizer.zero_grad()
-            loss = cross_entropy(model(x[chosen]), y[chosen])
-            loss.backward()
+            mean_loss(x[chosen], y[chosen]).backward()
             optimizer.step()
         if work.device == "cuda":
             torch.cuda.synchronize()  # the last steps are only queued

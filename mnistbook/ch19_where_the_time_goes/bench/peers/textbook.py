@@ -10,7 +10,7 @@ import numpy as np
 from mnistbook.ch19_where_the_time_goes.bench.work import Work
 
 
-def start(variant: str, threads: int) -> None:
+def start(variant: str, threads: int | None) -> None:
     """Nothing: NumPy has read the number of threads from the environment."""
 
 
