@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import process_time
 
 import pandas as pd
@@ -63,6 +63,12 @@ class Repeat:
 
 REPEATED: dict[str, Repeat] = {
     "hyperparameters": Repeat(hyperparameters.first_round()["momentum"][4 * len(hyperparameters.SEEDS)], train_run),
+    # No trial of a search has another seed: what the first round gave nearby stands for that.
+    "searches": Repeat(
+        replace(hyperparameters.SHORT, hidden=(109,), batch_size=158, learning_rate=0.177),
+        train_run,
+        ("hyperparameters", tuple(hyperparameters.methods()["plain SGD"][6:9])),
+    ),
     "research": Repeat(research.Trial("width-100", 0), research.train_trial),
     "generalization": Repeat(generalization.LEARNING_CURVE["baseline"][1000], train_run),
     "published": Repeat(ProjectRun("5"), train_project),

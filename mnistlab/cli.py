@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -234,7 +234,9 @@ def predict(
 
 @app.command()
 def sweep(
-    file: Annotated[Path, typer.Argument(help="YAML file: base, grid or random, seeds. See examples/sweep.yaml.")],
+    file: Annotated[
+        Path, typer.Argument(help="YAML file: base; grid, random or search; seeds. See examples/sweep.yaml.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="CSV file for all epochs of all runs.", show_default="FILE's name + .csv"),
@@ -252,6 +254,8 @@ def sweep(
     A sweep that is interrupted resumes where it stopped when the same command is given again.
     """
     try:
+        from mnistlab.sweeps.optuna_search import Search
+        from mnistlab.sweeps.optuna_search import search as run_search
         from mnistlab.sweeps.ranking import ranking_text
         from mnistlab.sweeps.runner import SweepError
         from mnistlab.sweeps.runner import sweep as run_sweep
@@ -260,19 +264,27 @@ def sweep(
         print(f"mnistlab: sweeps need {error.name}: pip install 'mnistlab[sweeps]'", file=sys.stderr)
         raise typer.Exit(1) from error
     with _plain_errors():
-        runs = read_sweep_file(file)
+        wanted = read_sweep_file(file)
         folder = folder or Path(f"{file.stem}.runs")
         output = output or Path(f"{file.stem}.csv")
         check_writable(output)
-        print(f"{len(runs)} runs, kept in {folder} as they are done", flush=True)
+        count = f"{wanted.trials} trials" if isinstance(wanted, Search) else f"{len(wanted)} runs"
+        print(f"{count}, kept in {folder} as they are done", flush=True)
+        where: dict[str, Any] = {"backend": backend, "workers": workers, "scheduler": scheduler}
         try:
-            frame = run_sweep(runs, folder, backend=backend, workers=workers, scheduler=scheduler)
+            if isinstance(wanted, Search):
+                frame = run_search(wanted, folder, **where)
+            else:
+                frame = run_sweep(wanted, folder, **where)
         except KeyboardInterrupt:
             print("mnistlab: interrupted: the same command resumes where this one stopped", file=sys.stderr)
             raise typer.Exit(130) from None
         except SweepError as error:
             raise ValueError(error) from error
         write_atomically(output, lambda part: part.write(frame.to_csv(index=False).encode()))
+        if "pruned" in frame:
+            print(f"{frame.loc[frame['pruned'], 'trial'].nunique()} of {count} ended early")
+            frame = frame[~frame["pruned"]]
         print(ranking_text(frame))
         print(f"all epochs of all runs are in {output}")
 

@@ -1,4 +1,4 @@
-"""Figures of sweeps over hyperparameters: maps, and lines with bands."""
+"""Figures of sweeps over hyperparameters: maps and lines, on a scale on which the best settings are told apart."""
 
 from __future__ import annotations
 
@@ -7,19 +7,37 @@ from collections.abc import Callable, Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
-from mnistbook.ch11_hyperparameters.tuning import MEASURE, Cells, seeds_by_value
+from mnistbook.ch11_hyperparameters.range_test import RangeTest, smoothed
+from mnistbook.ch11_hyperparameters.tuning import MEASURE, Cells, accuracy_at, seeds_by_value
 from mnistbook.kit.figures import annotated_map, bands
-from mnistbook.kit.style import COLOURS
+from mnistbook.kit.style import COLOURS, GREY
 
-__all__ = ["NAMES", "heat_map", "lines"]
+__all__ = ["NAMES", "accuracy_scale", "heat_map", "lines", "range_above_sweep"]
 
 NAMES = {"relu": "ReLU"}
 """How the text writes activations whose name there is another one than in code."""
 
-LOWEST = 0.80
-"""Accuracy at which the colours of a map and the axes of lines begin: what lies below is no good anyway."""
+LOWEST = 0.90
+"""Accuracy at which the colours of a map begin: what lies below is no good anyway."""
+
+BY_ERROR = (lambda accuracy: -np.log(np.maximum(100 - accuracy, 1e-3)), lambda place: 100 - np.exp(-place))
+"""From an accuracy in per cent to its place on a scale, and back: half the errors are as far everywhere."""
+
+MARKS = (10, 50, 70, 80, 85, 90, 92, 93, 94, 95, 96, 97, 97.5, 98)
+
+
+def accuracy_scale(axes: Axes, low: float, high: float) -> None:
+    """Make the vertical axis one of accuracies in per cent on which halving the errors is a step of one length."""
+    axes.set_yscale("function", functions=BY_ERROR)
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(FixedLocator([mark for mark in MARKS if low <= mark <= high]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:g}")
 
 
 def heat_map(cells: Cells, *, xlabel: str, ylabel: str, diagonal: float | None = None) -> Figure:
@@ -43,11 +61,10 @@ def heat_map(cells: Cells, *, xlabel: str, ylabel: str, diagonal: float | None =
     sound = np.where(failed, np.nan, 100 * mean)
     top = max(np.nanmax(sound), 100 * LOWEST + 1)
     texts = np.where(failed, np.char.mod(f"%d of {cells.runs}", failed), np.char.mod("%.1f", 100 * mean))
-    light = (sound - 100 * LOWEST) / (top - 100 * LOWEST) > 0.6
+    norm = FuncNorm(BY_ERROR, vmin=100 * LOWEST, vmax=top)
+    light = norm(sound).filled(1) > 0.6
     colours = np.where(failed | light, "black", "white")
-    shown = annotated_map(
-        axes, sound, texts, colours, fontsize=8, cmap="viridis", vmin=100 * LOWEST, vmax=top, aspect="auto"
-    )
+    shown = annotated_map(axes, sound, texts, colours, fontsize=8, cmap="viridis", norm=norm, aspect="auto")
     for row, column in np.argwhere(failed):
         axes.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="#dddddd", edgecolor="white"))
     best = np.unravel_index(np.nanargmax(sound), mean.shape)
@@ -64,7 +81,8 @@ def heat_map(cells: Cells, *, xlabel: str, ylabel: str, diagonal: float | None =
     axes.set(xlabel=xlabel, ylabel=ylabel, xticks=range(mean.shape[1]), yticks=range(len(mean)))
     axes.set_xticklabels([f"{value:g}" for value in cells.mean.columns])
     axes.set_yticklabels([f"{value:g}" for value in cells.mean.index[::-1]])
-    figure.colorbar(shown, ax=axes, label="validation accuracy, %", extend="min")
+    marks = [mark for mark in MARKS if 100 * LOWEST <= mark <= top]
+    figure.colorbar(shown, ax=axes, label="validation accuracy, %", extend="min", ticks=marks, format="{x:g}")
     return figure
 
 
@@ -90,8 +108,46 @@ def lines(
         for colour, (value, part) in zip(COLOURS, frame.groupby(by), strict=False):
             rates, accuracy = seeds_by_value(part, "learning_rate")
             bands(panel, scale(rates, value), 100 * accuracy, f"{value:g}", colour=colour, marker="o")
-        panel.set(xscale="log", xlabel=label, ylim=(100 * LOWEST, 100 * frame[MEASURE].max() + 1))
+        panel.set(xscale="log", xlabel=label)
+        accuracy_scale(panel, 80, 100 * frame[MEASURE].max() + 0.3)
     panels[0, 0].set_ylabel("validation accuracy, %")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, title=name, loc="outside upper center", ncols=len(labels), fontsize=9)
+    return figure
+
+
+def range_above_sweep(tests: Mapping[float, RangeTest], swept: pd.DataFrame, limit: float) -> Figure:
+    """Draw range tests, and below them, on the same axis of rates, what trainings with one rate each came to.
+
+    Parameters
+    ----------
+    tests
+        By momentum.
+    swept
+        Mean accuracies: a row for each momentum, a column for each rate.
+    limit
+        The stability limit at the start, without momentum.
+    """
+    figure, (above, below) = plt.subplots(2, 1, figsize=(7, 5.2), sharex=True, height_ratios=[4, 3])
+    top = 1.6 * max(test.losses[0] for test in tests.values())
+    for colour, (momentum, test) in zip(COLOURS, tests.items(), strict=False):
+        mean, means = smoothed(test.losses), swept.loc[momentum]
+        bottom = np.argmin(mean)
+        above.plot(test.rates, test.losses, color=colour, alpha=0.25, linewidth=0.8)
+        above.plot(test.rates, mean, color=colour, label=f"momentum {momentum:g}")
+        above.plot(test.rates[bottom], mean[bottom], marker="o", color=colour, markersize=6)
+        below.plot(means.index, 100 * means, color=colour, marker=".", linewidth=1)
+        for divisor, marker in ((1, "o"), (3, "^"), (10, "s")):
+            rate = test.rates[bottom] / divisor
+            accuracy = 100 * accuracy_at(rate, means)
+            below.plot(rate, accuracy, marker=marker, color=colour, markersize=7, markeredgecolor="black")
+    for marker, label in (("o", "at the minimum"), ("^", "a third of it"), ("s", "a tenth")):
+        below.plot([], [], marker=marker, color=GREY, linestyle="", label=label)
+    above.axvline(limit, color=GREY, linestyle="--", linewidth=1)
+    above.annotate(r"$2/\lambda_{\max}$", (limit, top), (-4, -4), textcoords="offset points", ha="right", va="top")
+    above.set(xscale="log", ylim=(0, top), ylabel="loss of the batch, nats")
+    above.legend(loc="upper left")
+    below.set(xlabel="learning rate", ylabel="validation accuracy, %")
+    accuracy_scale(below, 80, 96)
+    below.legend(loc="lower left", fontsize=8)
     return figure

@@ -3,6 +3,9 @@
 The first round is short: 20,000 training images, three epochs, 784-100-10 where nothing else is said. The best of each
 of its parts go to the second, with all training images and five epochs; the best of that one is trained with seeds of
 its own and, only then, tried on the test images. All choices are made on the same 10,000 validation images.
+
+What was added later is judged on these too, and is not tried on the test images: parts that go on beyond the borders at
+which they were best, methods that each have rates of their own, and searches that learn from their trials.
 """
 
 from __future__ import annotations
@@ -14,17 +17,31 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnistbook.ch11_hyperparameters import research
+from mnistbook.ch11_hyperparameters import research, searches
 from mnistbook.results import last_rows, write
 from mnistlab.sweeps.distributions import log_integers, log_uniform
 from mnistlab.sweeps.run import Run
 from mnistlab.sweeps.runner import grid, random_search, sweep, with_seeds
 
-__all__ = ["FINAL_SEEDS", "best", "chosen", "final_runs", "first_round", "run", "second_round", "select"]
+__all__ = [
+    "FINAL_SEEDS",
+    "best",
+    "beyond",
+    "chosen",
+    "contestants",
+    "final_runs",
+    "first_round",
+    "long_sample",
+    "methods",
+    "run",
+    "second_round",
+    "select",
+    "short_runs",
+]
 
 NAME = "hyperparameters"
 DESCRIPTION = "learning rate, batch size, momentum, width, depth; project 3's trials (about an hour on one core)"
-STORED = (NAME, research.NAME)
+STORED = (NAME, searches.NAME, research.NAME)
 """Names of the files with the rows of its runs."""
 
 SHORT = Run(hidden=(100,), train_size=20_000, epochs=3)
@@ -43,6 +60,24 @@ BOX = {"learning_rate": (0.002, 2.0), "batch_size": (16, 1024), "hidden": (25, 2
 GRID_SIDE = 4
 DRAWS = 3 * GRID_SIDE ** len(BOX)
 """Three times as many as the grid has, to see how lucky a search with as many is."""
+
+ADAM_RATES = tuple(0.00025 * 4**k for k in range(5))
+METHODS: dict[str, tuple[dict[str, object], tuple[float, ...]]] = {
+    "plain SGD": ({}, COARSE_RATES),
+    "cosine schedule": ({"schedule": "cosine"}, COARSE_RATES),
+    "weight decay 0.0001": ({"weight_decay": 1e-4}, COARSE_RATES),
+    "weight decay 0.001": ({"weight_decay": 1e-3}, COARSE_RATES),
+    "dropout 0.2": ({"dropout": 0.2}, COARSE_RATES),
+    "dropout 0.5": ({"dropout": 0.5}, COARSE_RATES),
+    "Glorot's weights": ({"initializer": "glorot"}, COARSE_RATES),
+    "weights of 0.01": ({"initializer": "normal(0.01)"}, COARSE_RATES),
+    "Adam": ({"optimizer": "adam"}, ADAM_RATES),
+    "Adam, weight decay 0.01": ({"optimizer": "adam", "weight_decay": 0.01}, ADAM_RATES),
+}
+"""What a method changes, and the rates that it is tried with: none is judged by the rate of another."""
+
+LONG_SAMPLE = 32
+"""So many of the random draws are trained for long too, however they did in short."""
 
 LONG = {"train_size": None, "epochs": 5, "schedule": "cosine"}
 FINAL_SEEDS = (100, 101, 102, 103, 104)
@@ -65,6 +100,47 @@ def first_round() -> dict[str, list[Run]]:
         "random search": random_search(SHORT, DRAWS, 0, **rates),
         "grid search": grid(SHORT, **{name: _middles(name) for name in BOX}),
     }
+
+
+def beyond() -> dict[str, list[Run]]:
+    """Return short trainings beyond the borders at which parts of the first round are best, by these parts."""
+    one_or_two = [(100,), (100, 100)]
+    return {
+        "batch size": grid(SHORT, batch_size=(4,), learning_rate=(RATES[0] / 2, *RATES[:3]), seed=SEEDS),
+        "width": grid(SHORT, hidden=(2 * WIDTHS[-1],), learning_rate=COARSE_RATES, seed=SEEDS),
+        "depth": grid(SHORT, activation=("sigmoid",), hidden=one_or_two, learning_rate=(2.56, 10.24), seed=SEEDS),
+    }
+
+
+def methods() -> dict[str, list[Run]]:
+    """Return short trainings of each method with each of its rates."""
+    return {
+        name: grid(replace(SHORT, **changes), learning_rate=rates, seed=SEEDS)
+        for name, (changes, rates) in METHODS.items()
+    }
+
+
+def short_runs() -> list[Run]:
+    """Return all short trainings; some stand there twice."""
+    return [run for parts in (first_round(), beyond(), methods()) for part in parts.values() for run in part]
+
+
+def long_sample() -> list[Run]:
+    """Return the first of the random draws as long trainings."""
+    return [replace(run, **LONG) for run in first_round()["random search"][:LONG_SAMPLE]]
+
+
+def contestants() -> dict[str, list[Run]]:
+    """Return the short trainings whose best go to the second round: parts, the same with what lies beyond, methods."""
+    parts = _parts()
+    wider = {f"{name}, beyond the grid": parts[name] + runs for name, runs in beyond().items()}
+    deep = [run for run in parts["depth"] if len(run.hidden) > 1]
+    return parts | wider | {"two layers or more": deep} | methods()
+
+
+def _parts() -> dict[str, list[Run]]:
+    """Return the parts of the first round; without the grid search, which is there to be compared with another."""
+    return {name: runs for name, runs in first_round().items() if name != "grid search"}
 
 
 def _middles(name: str) -> list[float]:
@@ -112,16 +188,17 @@ def best(frame: pd.DataFrame, runs: Iterable[Run]) -> Run:
 
 
 def second_round(frame: pd.DataFrame) -> list[Run]:
-    """Return long runs of the best setting of each part, with each seed; ``frame`` has the first."""
-    parts = first_round()
-    parts.pop("grid search")  # it is there to be compared with the random one
-    finalists = dict.fromkeys(replace(best(frame, runs), **LONG) for runs in parts.values())
-    return with_seeds(finalists, SEEDS)
+    """Return long runs of the best setting of each contestant, with each seed; ``frame`` has the first round."""
+    return _long(frame, contestants())
+
+
+def _long(frame: pd.DataFrame, parts: dict[str, list[Run]]) -> list[Run]:
+    return with_seeds(dict.fromkeys(replace(best(frame, runs), **LONG) for runs in parts.values()), SEEDS)
 
 
 def chosen(frame: pd.DataFrame) -> Run:
-    """Return the best setting of the second round; ``frame`` has both rounds."""
-    return best(frame, second_round(frame))
+    """Return the best setting in the second round of those that the parts led to; ``frame`` has both rounds."""
+    return best(frame, _long(frame, _parts()))
 
 
 def final_runs(frame: pd.DataFrame) -> list[Run]:
@@ -130,9 +207,10 @@ def final_runs(frame: pd.DataFrame) -> list[Run]:
 
 
 def run(folder: Path, workers: int | None = None) -> None:
-    """Do both rounds and the final trainings; store ``hyperparameters.csv`` and its curves; then project 3's trials."""
-    runs = [one for part in first_round().values() for one in part]
+    """Do both rounds and the final trainings and store them; then searches that learn; then project 3's trials."""
+    runs = short_runs() + long_sample()
     for following in (second_round, final_runs):
         runs = runs + following(sweep(runs, folder, workers=workers))
     write(NAME, sweep(runs, folder, workers=workers))
+    searches.run(folder / searches.NAME, SHORT, BOX)
     research.run(folder / research.NAME, workers)

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-__all__ = ["NOTHING_LEARNT", "Cells", "cells", "expected_best", "failed", "peak", "seeds_by_value"]
+from mnistlab.sweeps.run import Run
+
+__all__ = [
+    "NOTHING_LEARNT",
+    "Cells",
+    "accuracy_at",
+    "best_so_far",
+    "borders",
+    "cells",
+    "expected_best",
+    "failed",
+    "halving",
+    "peak",
+    "seeds_by_value",
+]
 
 MEASURE = "final_validation_accuracy"
+
+GUESS = 0.1
+"""Accuracy of a run that diverged: that of guessing."""
 
 NOTHING_LEARNT = 2.3
 """Validation loss from which on a training has failed: who knows only how frequent each digit is has 2.301."""
@@ -105,6 +123,91 @@ def peak(x: np.ndarray, y: np.ndarray) -> float:
     # Through three points goes one parabola; shifted to the middle one so that the fit loses no digits.
     second, first, _ = np.polyfit(near - near[1], y[top - 1 : top + 2], 2)
     return float(x[top]) if second == 0 else float(np.exp(near[1] - first / (2 * second)))
+
+
+def accuracy_at(rate: float, means: pd.Series) -> float:
+    """Return the accuracy at a rate between those that were tried: linear in its logarithm, a guess where all failed.
+
+    Parameters
+    ----------
+    rate
+        Outside of the tried ones, what the nearest one has.
+    means
+        Accuracies by rate, ascending; a row of :attr:`Cells.mean`.
+    """
+    return float(np.interp(np.log(rate), np.log(means.index.to_numpy(dtype=float)), means.fillna(GUESS)))
+
+
+def borders(runs: Sequence[Run], best: Run) -> pd.DataFrame:
+    """Say for each hyperparameter of a grid whether its best value has tried values on both sides.
+
+    Parameters
+    ----------
+    runs
+        The grid.
+    best
+        One of them. A value is beside it if it was tried with all others as they are here.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each hyperparameter that was varied: its name, ``best``, ``lowest``, ``highest``, ``inside``.
+    """
+    tried = [dict(settings) for settings in {tuple(_values(run).items()) for run in runs}]
+    here, rows = _values(best), []
+    for name, value in here.items():
+        if isinstance(value, str):  # an activation, which has no order
+            continue
+        line = sorted(other[name] for other in tried if other | {name: value} == here)
+        if len(line) > 1:
+            rows.append((name, value, line[0], line[-1], line[0] < value < line[-1]))
+    return pd.DataFrame(rows, columns=["hyperparameter", "best", "lowest", "highest", "inside"])
+
+
+def _values(run: Run) -> dict[str, float | str]:
+    settings = run.settings()
+    values = {name: settings[name] for name in ("learning_rate", "momentum", "batch_size")}
+    return values | {"width": run.hidden[0], "layers": len(run.hidden), "activation": run.activation}
+
+
+def halving(curves: np.ndarray, reduction: int = 3) -> tuple[float, int]:
+    """Return the last value of the trial that successive halving ends with, and the epochs that it costs.
+
+    All trials get one epoch; after each epoch the best 1/``reduction`` of those still there get the next.
+
+    Parameters
+    ----------
+    curves
+        Accuracy of each trial after each epoch, shape (trials, epochs), no NaN.
+    reduction
+        One in so many goes on; at least one does.
+    """
+    left, epochs = np.arange(len(curves)), 0
+    for epoch in range(curves.shape[1]):
+        if epoch:
+            keep = max(1, len(left) // reduction)
+            left = left[np.argsort(-curves[left, epoch - 1], kind="stable")[:keep]]
+        epochs += len(left)
+    return float(curves[left, -1].max()), epochs
+
+
+def best_so_far(trials: pd.DataFrame, budget: int) -> np.ndarray:
+    """Return the best accuracy of a search after each epoch that it spent, shape (budget,); NaN before its first.
+
+    Parameters
+    ----------
+    trials
+        One row a trial in the order in which they were made: ``epoch``, how many it took, and the measure, NaN where
+        it was ended early.
+    budget
+        How many epochs are looked at.
+    """
+    ends = trials["epoch"].cumsum().to_numpy()
+    best = np.full(budget, np.nan)
+    for end, value in zip(ends, trials[MEASURE], strict=True):
+        if end <= budget:
+            best[end - 1 :] = np.fmax(best[end - 1 :], value)
+    return best
 
 
 def expected_best(values: np.ndarray) -> np.ndarray:

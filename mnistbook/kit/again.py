@@ -163,7 +163,8 @@ def family(stored: pd.DataFrame, key: str) -> list[str]:
     lengths = stored.groupby("key", sort=False)["epoch"].max()
     runs = stored.drop_duplicates("key").set_index("key")
     names = [name for name in CONFIGURATION if name in runs]
-    settings = runs[names].astype(str).agg(" ".join, axis=1)
+    known = runs[names].astype(object)  # pandas leaves what is missing, as Adam's momentum, missing in a text too
+    settings = known.where(known.notna(), "none").astype(str).agg(" ".join, axis=1)
     if "epochs" not in runs:
         settings = settings + " " + lengths.astype(str)
     return [other for other in runs.index if settings[other] == settings[key] and other != key]

@@ -1,5 +1,6 @@
 """Many runs: configurations as values, made as a grid or at random, spread over cores or a cluster, and ranked."""
 
+from mnistlab.sweeps.optuna_search import Search, search
 from mnistlab.sweeps.ranking import ranking, ranking_text
 from mnistlab.sweeps.run import Run, train
 from mnistlab.sweeps.runner import SweepError, SweepFailed, grid, random_search, sweep, with_seeds
@@ -7,6 +8,7 @@ from mnistlab.sweeps.sweep_file import SweepFileError, read_sweep_file
 
 __all__ = [
     "Run",
+    "Search",
     "SweepError",
     "SweepFailed",
     "SweepFileError",
@@ -15,6 +17,7 @@ __all__ = [
     "ranking",
     "ranking_text",
     "read_sweep_file",
+    "search",
     "sweep",
     "train",
     "with_seeds",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from hashlib import sha256
@@ -255,7 +255,12 @@ def train_run(run: Run) -> pd.DataFrame:
 
 
 def train(
-    run: Run, data: MNIST | None = None, *, progress: bool | None = False, stop_after: int | None = None
+    run: Run,
+    data: MNIST | None = None,
+    *,
+    progress: bool | None = False,
+    stop_after: int | None = None,
+    stop_when: Callable[[Mapping[str, float]], bool] | None = None,
 ) -> tuple[Network, pd.DataFrame]:
     """Train the network of a run.
 
@@ -270,6 +275,8 @@ def train(
     stop_after
         End after so many epochs, as if somebody had pulled the plug then: the learning rate follows the schedule of the
         whole run. To see whether stored numbers come out again.
+    stop_when
+        Asked after each epoch but the last, with its row; the training ends there, in the same way, where it is true.
 
     Returns
     -------
@@ -295,8 +302,10 @@ def train(
     fixed = run.columns() | {"train_size": len(part.x), "parameters": network.parameters.size}
     rows: list[dict[str, object]] = []
     ends: list[np.ndarray] = []
+    stopped = False
 
     def note(row: dict[str, float]) -> bool:
+        nonlocal stopped
         measured: dict[str, object] = {**row, "epoch_learning_rate": row["learning_rate"], "diverged": False}
         del measured["learning_rate"]
         if run.train_metrics:
@@ -307,7 +316,8 @@ def train(
         rows.append(measured)
         if row["epoch"] > run.epochs - run.average_last:
             ends.append(network.parameters.copy())
-        return row["epoch"] == stop_after != run.epochs
+        stopped = row["epoch"] < run.epochs and (row["epoch"] == stop_after or bool(stop_when and stop_when(row)))
+        return stopped
 
     try:
         fit(
@@ -327,7 +337,6 @@ def train(
         )
     except TrainingDiverged as error:
         rows.append({"epoch": error.epoch, "diverged": True})
-    stopped = rows[-1]["epoch"] == stop_after != run.epochs
     if not (rows[-1]["diverged"] or stopped):
         if ends:
             network.parameters[...] = np.mean(ends, axis=0, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The YAML file of ``mnistlab sweep``: a base configuration, and a grid or a random search around it."""
+"""The YAML file of ``mnistlab sweep``: a base configuration, and a grid, random draws or a search around it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import yaml
 
 from mnistlab.checks import check_positive
 from mnistlab.sweeps.distributions import Distribution, integers, log_integers, log_uniform, uniform
+from mnistlab.sweeps.optuna_search import Search
 from mnistlab.sweeps.run import Run
 from mnistlab.sweeps.runner import grid, random_search, unknown_name, with_seeds
 
@@ -25,17 +26,22 @@ DISTRIBUTIONS: dict[str, Callable[[Any, Any], Distribution]] = {
     "log_integers": log_integers,
 }
 
+OPTIONS = ("trials", "sampler", "pruner", "seed")
+"""Of a search; what else stands there are fields of a run."""
+
 
 class SweepFileError(ValueError):
     """A sweep's file says something that cannot be; the message names the file and the key."""
 
 
-def read_sweep_file(path: str | Path) -> list[Run]:
-    """Return the runs that a YAML file describes.
+def read_sweep_file(path: str | Path) -> list[Run] | Search:
+    """Return the runs, or the search, that a YAML file describes.
 
     Its keys: ``base``, fields of :class:`~mnistlab.sweeps.run.Run`; ``grid``, for each field a list; or
     ``random``, with ``samples``, ``seed`` and for each field a list or a distribution, one of ``uniform``,
-    ``log_uniform``, ``integers``, ``log_integers`` with its ends; ``seeds``, a list. All may be left out.
+    ``log_uniform``, ``integers``, ``log_integers`` with its ends; ``seeds``, a list. All may be left out. Or, beside
+    ``base``, ``search``: with ``trials``, ``sampler``, ``pruner``, ``seed`` as
+    :class:`~mnistlab.sweeps.optuna_search.Search` has them, and fields as ``random`` has them.
 
     Raises
     ------
@@ -62,12 +68,16 @@ def read_sweep_file(path: str | Path) -> list[Run]:
         raise SweepFileError(f"{path}: {error}") from error
 
 
-def _runs(content: object) -> list[Run]:
+def _runs(content: object) -> list[Run] | Search:
     names = [field.name for field in fields(Run)]
-    content = _mapping("the file", content, ("base", "grid", "random", "seeds"), "key of a sweep")
+    content = _mapping("the file", content, ("base", "grid", "random", "search", "seeds"), "key of a sweep")
     base = _mapping("base", content.get("base"), names, "field of a run")
     with _at("base"):
         run = Run(**base)
+    if "search" in content:
+        if others := content.keys() - {"base", "search"}:
+            raise ValueError(f"a search stands alone beside base, without {' and '.join(sorted(others))}")
+        return _search(run, _mapping("search", content["search"], (*OPTIONS, *names), "field of a run"))
     if "random" in content:
         if "grid" in content:
             raise ValueError("a sweep has a grid or random, not both")
@@ -95,6 +105,16 @@ def _random(base: Run, content: dict[str, Any]) -> list[Run]:
     distributions = {name: _distribution(f"random: {name}", some) for name, some in content.items()}
     with _at("random"):
         return random_search(base, samples, seed, **distributions)
+
+
+def _search(base: Run, content: dict[str, Any]) -> Search:
+    if "trials" not in content:
+        raise ValueError("search: trials is missing: how many configurations shall be tried?")
+    options = {name: content.pop(name) for name in OPTIONS if name in content}
+    for name, some in content.items():
+        _distribution(f"search: {name}", some)  # an error names its place in the file
+    with _at("search"):
+        return Search(base, content, **options)
 
 
 def _distribution(key: str, some: object) -> Distribution | list[object]:

@@ -3,17 +3,19 @@
 from dataclasses import replace
 from itertools import combinations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from scipy.linalg import eigvalsh
 
 import mnistlab as ml
 from mnistbook import results
 from mnistbook.ch11_hyperparameters import figures as heatmaps
-from mnistbook.ch11_hyperparameters import range_test, study, tuning
+from mnistbook.ch11_hyperparameters import importance, range_test, searches, study, tuning
 from mnistlab.sweeps.run import Run
 
 NOT_TRAINED = float("nan")
@@ -31,7 +33,7 @@ def rows_of(runs, accuracy):
 
 def invented(run):
     """An accuracy with one best setting in each part, and divergence where the effective rate is large."""
-    rate = run.learning_rate / (1 - run.settings()["momentum"]) * 128 / run.batch_size
+    rate = run.learning_rate / (1 - (run.settings()["momentum"] or 0.0)) * 128 / run.batch_size  # Adam has none
     depth, width = len(run.hidden), run.hidden[0]
     if rate > 50:
         return NOT_TRAINED
@@ -40,7 +42,7 @@ def invented(run):
 
 @pytest.fixture(scope="module")
 def first():
-    return rows_of([run for part in study.first_round().values() for run in part], invented)
+    return rows_of(study.short_runs(), invented)
 
 
 def test_the_parts_do_not_look_at_the_test_images_and_have_all_seeds():
@@ -93,14 +95,56 @@ def test_the_second_round_trains_the_best_of_each_part_for_longer(first):
     parts = study.first_round()
     assert all(run.train_size is None and run.epochs == 5 and not run.test for run in runs)
     for name in ("batch size", "momentum", "width", "depth", "random search"):
-        winner = study.best(first, parts[name])
-        same = [
-            run
-            for run in runs
-            if (run.hidden, run.learning_rate, run.momentum, run.batch_size)
-            == (winner.hidden, winner.learning_rate, winner.momentum, winner.batch_size)
-        ]
+        winner = replace(study.best(first, parts[name]), seed=0, **study.LONG)
+        same = [run for run in runs if replace(run, seed=0) == winner]
         assert sorted(run.seed for run in same) == [0, 1, 2], name
+
+
+def test_what_goes_beyond_a_border_continues_its_part_and_changes_nothing_else(first):
+    parts = study.first_round()
+    for name, runs in study.beyond().items():
+        assert not {run.key for run in runs} & {run.key for run in parts[name]}
+        one = replace(parts[name][0], hidden=(), batch_size=1, activation="relu", learning_rate=1.0, seed=0)
+        assert {
+            replace(run, hidden=(), batch_size=1, activation="relu", learning_rate=1.0, seed=0) for run in runs
+        } == {one}
+        assert sorted({run.seed for run in runs}) == [0, 1, 2]
+
+
+def test_every_method_and_a_deep_network_come_to_the_second_round_with_a_rate_of_their_own(first):
+    runs = study.second_round(first)
+    for name, (changes, rates) in study.METHODS.items():
+        long = {"schedule": "cosine"} | changes
+        same = [run for run in runs if all(getattr(run, field) == value for field, value in long.items())]
+        assert any(run.learning_rate in rates and run.hidden == (100,) for run in same), name
+    assert any(len(run.hidden) > 1 for run in runs)
+
+
+def test_the_long_sample_is_part_of_the_random_search_and_not_of_the_choice(first):
+    short = study.first_round()["random search"]
+    sample = study.long_sample()
+    assert [(run.hidden, run.learning_rate) for run in sample] == [
+        (run.hidden, run.learning_rate) for run in short[:32]
+    ]
+    assert all(run.train_size is None and not run.test for run in sample)
+    assert len({run.key for run in sample} - {run.key for run in study.second_round(first)}) >= 31
+
+
+def test_what_lies_beyond_the_parts_is_not_tried_on_the_test_images():
+    wide = study.beyond()["width"]
+    frame = rows_of(study.short_runs(), lambda run: 0.9 + 0.05 * (run in wide))
+    frame = pd.concat([frame, rows_of(study.second_round(frame), lambda run: 0.9 + 0.05 * (run.hidden == (1600,)))])
+    assert any(run.hidden == (1600,) for run in study.second_round(frame))
+    assert study.chosen(frame).hidden != (1600,)
+
+
+def test_searches_stay_in_the_box_and_no_two_have_one_seed():
+    plans = searches.plans(study.SHORT, study.BOX)
+    assert len({plan.seed for plan in plans.values()}) == len(plans) == 12
+    for plan in plans.values():
+        assert plan.space["learning_rate"] == {"log_uniform": [0.002, 2.0]}
+        assert plan.space["hidden"] == {"log_integers": [25, 200]} and plan.base == study.SHORT
+    assert {plan.trials for plan in plans.values() if plan.pruner == "none"} == {27}
 
 
 def test_only_the_chosen_setting_is_tried_on_the_test_images_with_new_seeds(first):
@@ -121,9 +165,10 @@ def test_the_study_does_both_rounds_and_stores_every_run_once(monkeypatch, tmp_p
 
     monkeypatch.setattr(study, "sweep", sweep)
     monkeypatch.setattr(study, "write", lambda name, frame: stored.update({name: frame}))
+    monkeypatch.setattr(study.searches, "run", lambda folder, base, box: asked.append(folder))
     monkeypatch.setattr(study.research, "run", lambda folder, workers: asked.append(folder))
     study.run(tmp_path)
-    assert asked.pop() == tmp_path / "research"
+    assert [asked.pop(), asked.pop()] == [tmp_path / "research", tmp_path / "searches"]
     frame = stored["hyperparameters"]
     assert frame["key"].is_unique and len(frame) == asked[-1]
     assert asked == sorted(set(asked)) and frame["test"].sum() == 5
@@ -174,6 +219,38 @@ def test_a_peak_at_an_end_or_beside_divergence_stays_where_it_is():
     assert tuning.peak(x, np.array([1.0, 1.0, 1.0])) == 1
     with pytest.raises(ValueError, match="all are NaN"):
         tuning.peak(x, np.full(3, np.nan))
+
+
+def test_the_accuracy_between_two_rates_lies_between_theirs():
+    means = pd.Series({0.01: 0.8, 0.1: 0.9, 1.0: np.nan})
+    assert tuning.accuracy_at(0.01, means) == 0.8 and tuning.accuracy_at(0.001, means) == 0.8
+    assert tuning.accuracy_at(np.sqrt(0.001), means) == pytest.approx(0.85)
+    assert tuning.accuracy_at(5.0, means) == tuning.GUESS
+
+
+def test_a_best_setting_is_inside_its_grid_if_both_neighbours_were_tried():
+    runs = [Run(learning_rate=r, batch_size=b) for r in (0.1, 0.2, 0.4) for b in (16, 32)]
+    runs += [Run(learning_rate=0.8, batch_size=32, activation="tanh"), Run(learning_rate=0.05, batch_size=32)]
+    found = tuning.borders(runs, runs[2]).set_index("hyperparameter")  # 0.2 with 16 images
+    assert list(found.index) == ["learning_rate", "batch_size"]
+    assert list(found.loc["learning_rate"]) == [0.2, 0.1, 0.4, True]
+    assert list(found.loc["batch_size"]) == [16, 16, 32, False]
+    deep = [Run(hidden=(100,) * depth) for depth in (1, 2, 4)]
+    assert list(tuning.borders(deep, deep[1])["inside"]) == [True]
+
+
+def test_successive_halving_pays_less_and_may_lose_who_starts_late():
+    curves = np.array([[0.5, 0.6, 0.70]] * 6 + [[0.6, 0.65, 0.68]] * 2 + [[0.1, 0.5, 0.99]])
+    assert tuning.halving(curves) == (0.68, 9 + 3 + 1)
+    assert tuning.halving(curves[::-1]) == (0.68, 13)
+    assert tuning.halving(curves, reduction=1) == (0.99, 27)
+    assert tuning.halving(np.random.default_rng(0).random((27, 3)))[1] == 39
+
+
+def test_the_best_so_far_counts_what_was_ended_early_as_spent():
+    trials = pd.DataFrame({"epoch": [3, 1, 3], tuning.MEASURE: [0.9, np.nan, 0.8]})
+    np.testing.assert_array_equal(tuning.best_so_far(trials, 8), [np.nan] * 2 + [0.9] * 6)
+    np.testing.assert_array_equal(tuning.best_so_far(trials[::-1], 8), [np.nan] * 2 + [0.8] * 4 + [0.9] * 1 + [0.9])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -287,6 +364,14 @@ def test_a_map_marks_failures_and_the_best_cell():
     assert len(framed) == 1 and framed[0].get_x() > 1.5 and framed[0].get_y() > 0.5
 
 
+def test_on_the_scale_of_accuracies_half_the_errors_are_as_far_everywhere():
+    axes = Figure().add_subplot()
+    heatmaps.accuracy_scale(axes, 80, 98)
+    place = [axes.transData.transform((0, accuracy))[1] for accuracy in (80, 90, 95, 97.5)]
+    np.testing.assert_allclose(np.diff(place), np.diff(place)[0])
+    assert [mark for mark in axes.get_yticks() if mark in (90, 94, 95)] == [90, 94, 95]
+
+
 def test_lines_show_every_value_in_both_scales(first):
     momentum = study.select(first, study.first_round()["momentum"])
     scales = {"rate": lambda rate, _: rate, "effective": lambda rate, value: rate / (1 - value)}
@@ -294,3 +379,30 @@ def test_lines_show_every_value_in_both_scales(first):
     left, right = (panel.lines[1].get_xdata() for panel in figure.axes)
     np.testing.assert_allclose(right, 4 * left)
     assert len(figure.axes[0].lines) == 4
+
+
+def test_the_sweep_below_a_range_test_is_read_at_its_customary_rates():
+    rates = np.geomspace(0.01, 10, 61)
+    test = range_test.RangeTest(rates, np.log(rates / 1.0) ** 2)
+    swept = pd.DataFrame([[0.82, 0.94, 0.9]], index=[0.5], columns=[0.1, 0.3333, 1.0])
+    figure = heatmaps.range_above_sweep({0.5: test}, swept, 2.0)
+    below = figure.axes[1]
+    marked = {line.get_marker(): line.get_data() for line in below.lines[1:4]}
+    assert {marker: float(x[0]) for marker, (x, _) in marked.items()} == pytest.approx({"o": 1, "^": 1 / 3, "s": 0.1})
+    assert {marker: float(y[0]) for marker, (_, y) in marked.items()} == pytest.approx(
+        {"o": 90, "^": 94, "s": 82}, abs=0.1
+    )
+
+
+def test_optuna_finds_what_matters_among_the_runs_that_are_good_enough():
+    box = {"learning_rate": (0.01, 1.0), "batch_size": (16, 256)}
+    runs = [Run(learning_rate=r, batch_size=b) for r in (0.01, 0.1, 1.0) for b in (16, 64, 256)]
+    values = [0.5 + np.log10(run.learning_rate) / 10 for run in runs]
+    shares = importance.importances(importance.study_of(runs, values, box, least=0))
+    assert shares["learning rate"] > 0.9
+    few = importance.study_of(runs, values, box, least=0.4)
+    assert len(few.trials) == 6 and min(trial.params["learning rate"] for trial in few.trials) == 0.1
+    before = dict(plt.rcParams)
+    assert importance.contour(few).axes[0].get_ylabel() == "learning rate"
+    assert importance.parallel_coordinates(few).axes
+    assert dict(plt.rcParams) == before

@@ -356,6 +356,40 @@ def test_an_address_leads_to_a_preset_that_does_what_it_says(opened, preset, sig
     )
 
 
+def heights(page, kind):
+    """How far above the floor of the chart of losses a curve is, from point to point."""
+    points = page.locator(f"polyline.{kind}").first.get_attribute("points").split()
+    return 138 - np.array([float(point.split(",")[1]) for point in points])
+
+
+def swing(curve):
+    """How far a curve rises again, at most, from the lowest that it was."""
+    return (curve - np.minimum.accumulate(curve)).max()
+
+
+def test_momentum_that_overshoots_swings_up_again_before_it_settles(opened):
+    swings = {}
+    for preset in ("calm", "overshooting"):
+        page = opened(Laboratory(), end=f"#lab-{preset}")
+        wait_until(page, "Done")
+        curve = heights(page, "validation")
+        swings[preset] = swing(curve)
+        assert shown(page)["accuracy"] > 0.9
+    turn = np.argmax(curve - np.minimum.accumulate(curve))
+    assert swings["overshooting"] > 9 > 5 > swings["calm"]
+    assert turn < len(curve) / 2 and curve[-1] < curve[:turn].min() - 5  # it settles lower than where it turned
+
+
+def test_overfitting_takes_one_loss_to_zero_and_makes_the_other_turn_and_rise(opened):
+    page = opened(Laboratory(), end="#lab-overfitting")
+    wait_until(page, "Done")
+    validation = heights(page, "validation")
+    now = shown(page)
+    assert now["loss"] < 0.01 and now["validationLoss"] > 1
+    assert np.argmin(validation) < len(validation) / 5 and validation[-1] > validation.min() + 4
+    assert swing(heights(page, "training")) == 0  # that one falls all the way
+
+
 def test_the_address_holds_settings_for_somebody_else(opened):
     page = opened(Laboratory())
     choose(page, **QUICK, learning_rate="0.3", activation="tanh")

@@ -15,7 +15,7 @@ import pytest
 import mnistlab
 
 ROOMS = {f"mnistlab.{room}" for room in ("app", "cli", "interop", "sweeps", "symbolic")}
-THEIRS = {"PIL", "fastapi", "gradio", "joblib", "matplotlib", "pandas", "pooch", "safetensors", "sklearn"}
+THEIRS = {"PIL", "fastapi", "gradio", "joblib", "matplotlib", "optuna", "pandas", "pooch", "safetensors", "sklearn"}
 THEIRS |= {"threadpoolctl", "typer"}
 HEAVY = {*ROOMS, *THEIRS, "keras", "scipy", "sympy", "tensorflow"}
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from typer.testing import CliRunner
 
 from mnistlab.cli import app
 from mnistlab.sweeps import distributions
+from mnistlab.sweeps.optuna_search import Search, open_study, search
 from mnistlab.sweeps.ranking import ranking, ranking_text
 from mnistlab.sweeps.records import decode, encode
 from mnistlab.sweeps.run import Run
@@ -327,6 +329,15 @@ def test_a_cluster_gives_every_result_once_though_a_worker_is_killed(tmp_path, l
     assert {key for key, times in started(log).items() if times == 2} == lost
 
 
+def test_a_search_on_a_cluster_keeps_its_trials_and_its_study(tmp_path, cluster):
+    address, _ = cluster
+    small = Run(hidden=(4,), train_size=300, validation=100, epochs=4)
+    plan = Search(small, {"learning_rate": {"log_uniform": [0.001, 1]}}, 5, pruner="successive_halving")
+    frame = search(plan, tmp_path, backend="dask", scheduler=address)
+    assert sorted(frame["trial"].unique()) == [0, 1, 2, 3, 4] == [trial.number for trial in open_study(tmp_path).trials]
+    assert len(list(tmp_path.glob("*.json"))) == 5
+
+
 def test_a_cluster_without_workers_is_given_up_and_what_is_done_is_kept(tmp_path, log, capsys, monkeypatch):
     monkeypatch.setattr("mnistlab.sweeps.runner.WAIT_FOR_WORKERS", 2)
     folder = tmp_path / "runs"
@@ -449,12 +460,16 @@ def test_the_file_says_what_runs(tmp_path):
     assert read_sweep_file(yaml_file(tmp_path, "")) == [Run()]
 
 
-def test_the_example_file_is_as_its_comment_says():
+def test_the_example_file_is_as_its_comment_says(tmp_path):
     path = ROOT / "examples" / "sweep.yaml"
     assert len(read_sweep_file(path)) == 27
-    commented = [line.removeprefix("# ") for line in path.read_text().splitlines() if line.startswith("#")]
-    block = commented[commented.index("random:") :]
-    assert len(block) == 7 and "mnistlab sweep examples/sweep.yaml" in (ROOT / "README.md").read_text()
+    assert "mnistlab sweep examples/sweep.yaml" in (ROOT / "README.md").read_text()
+    base, *blocks = re.split(r"\n\n", path.read_text())[:4]
+    wanted = [
+        read_sweep_file(yaml_file(tmp_path, base + re.sub("(?m)^# ?", "", "\n" + block[block.index("# " + name) :])))
+        for name, block in zip(("random:", "search:"), blocks[1:], strict=True)
+    ]
+    assert len(wanted[0]) == 20 and (wanted[1].trials, wanted[1].pruner) == (40, "successive_halving")
 
 
 MISTAKES = {

@@ -1,0 +1,74 @@
+"""Which hyperparameters matter, by Optuna's functions, of runs that are stored."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from mnistlab.sweeps.optuna_search import load_optuna
+from mnistlab.sweeps.run import Run
+
+__all__ = ["contour", "importances", "parallel_coordinates", "study_of"]
+
+NAMES = {"learning_rate": "learning rate", "batch_size": "batch size", "hidden": "width"}
+
+
+def study_of(runs: Iterable[Run], values: Iterable[float], box: Mapping[str, tuple[float, float]], least: float) -> Any:
+    """Return an Optuna study of runs with one hidden layer, of those whose value is ``least`` or more.
+
+    Parameters
+    ----------
+    runs, values
+        What was tried, and what it came to.
+    box
+        For each hyperparameter its ends; all are on logarithmic scales.
+    least
+        Smallest value that is taken.
+    """
+    optuna = load_optuna()
+    distributions = {
+        NAMES[name]: (
+            optuna.distributions.IntDistribution if isinstance(low, int) else optuna.distributions.FloatDistribution
+        )(low, high, log=True)
+        for name, (low, high) in box.items()
+    }
+    study = optuna.create_study(direction="maximize")
+    for run, value in zip(runs, values, strict=True):
+        if value >= least:
+            drawn = {NAMES[name]: run.hidden[0] if name == "hidden" else getattr(run, name) for name in box}
+            study.add_trial(optuna.trial.create_trial(params=drawn, distributions=distributions, value=float(value)))
+    return study
+
+
+def importances(study: Any) -> dict[str, float]:
+    """Return the share of the variance that each hyperparameter explains, by fANOVA."""
+    optuna = load_optuna()
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    return optuna.importance.get_param_importances(study, evaluator=evaluator)
+
+
+def contour(study: Any) -> Figure:
+    """Draw the results over learning rate and batch size."""
+    return _drawn("plot_contour", study, (6, 3.6), params=["learning rate", "batch size"])
+
+
+def parallel_coordinates(study: Any) -> Figure:
+    """Draw a line for each trial, through its result and its hyperparameters."""
+    return _drawn("plot_parallel_coordinate", study, (7, 3.6))
+
+
+def _drawn(name: str, study: Any, size: tuple[float, float], **options: object) -> Figure:
+    load_optuna()
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.visualization import matplotlib as plots
+
+    with plt.rc_context(), warnings.catch_warnings():  # Optuna sets a style of its own for all figures to come
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        axes = getattr(plots, name)(study, **options)
+    axes.set_title("")
+    axes.figure.set_size_inches(size)
+    return axes.figure
