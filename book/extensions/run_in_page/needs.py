@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 MAGIC = re.compile(r"^(\s*)[%!].*", re.MULTILINE)
@@ -15,16 +16,21 @@ def imported(cells: list[str], root: Path) -> set[str]:
     What a module imports only inside a function is not asked for: nor does it need to be there before.
     """
     names, seen = set(), set()
-    todo = [ast.parse(MAGIC.sub(r"\1pass", code)) for code in cells]
+    todo = [module for code in cells for module in _imports(ast.parse(MAGIC.sub(r"\1pass", code)))]
     while todo:
-        for module in _imports(todo.pop()):
-            own = _files(module, root)
-            if not own:
-                names.add(module.partition(".")[0])
-            for path in own - seen:
-                seen.add(path)
-                todo.append(ast.parse(path.read_text(encoding="utf-8")))
+        module = todo.pop()
+        own = _files(module, root)
+        if not own:
+            names.add(module.partition(".")[0])
+        for path in own - seen:
+            seen.add(path)
+            todo += _imports_of(path)
     return names - set(sys.stdlib_module_names)
+
+
+@cache
+def _imports_of(path: Path) -> list[str]:
+    return list(_imports(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _imports(node: ast.AST) -> Iterator[str]:
