@@ -35,6 +35,7 @@ export async function runInPage(bar, name) {
 
   let worker, answer, hear, ready;
   let digits = page.digits && site.part;
+  const notice = () => (digits === site.part ? `It has ${site.part_is}: numbers differ from those of the text.` : "");
 
   const ask = (message, listener) => new Promise((resolve) => {
     [answer, hear] = [resolve, listener];
@@ -53,7 +54,7 @@ export async function runInPage(bar, name) {
     const settings = { lock: site.lock, packages: page.packages, archives: page.archives, digits };
     const fine = await ask({ files, start: settings }, (kind, text) => { complaint = text; });
     if (fine === false) throw new Error(`Python did not start: ${complaint}`);
-    if (fine) say(`${words} Python is ready${digits === site.part ? `, with ${site.part_is}; numbers differ from those of the text` : ""}.`);
+    if (fine) say(`${words} Python is ready. ${notice()}`);
   }
 
   function restart(words) {
@@ -67,6 +68,9 @@ export async function runInPage(bar, name) {
     ready = start(words).catch((error) => say(error.message));
     interrupted(null);
   }
+
+  await load(["runner.py", ...site.interpreter, ...page.packages.map((each) => site.lock.packages[each].file_name), ...page.archives, ...(digits ? [digits] : [])]);
+  await (ready = start(""));
 
   // ---- cells -------------------------------------------------------------------------------------------------------
 
@@ -95,7 +99,6 @@ export async function runInPage(bar, name) {
         cell.mark("");
       });
       const mark = keys.appendChild(document.createElement("span"));
-      mark.setAttribute("role", "status");
       cell.mark = (words) => {
         mark.textContent = words;
         go.textContent = words === "runs" ? "Stop" : "Run";
@@ -125,11 +128,12 @@ export async function runInPage(bar, name) {
       const fine = await ask({ code: cell.code(), number: cell.number }, (kind, words) => {
         heard.push({ kind, words });
         if (cell.output) cell.output.hear(kind, words);
-        else if (kind === "error") say(words);
       });
       if (fine === null) continue;
       cell.ran = true;
-      cell.mark(`${fine ? "ran" : "failed"} in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+      const words = `${fine ? "ran" : "failed"} in ${((performance.now() - begun) / 1000).toFixed(1)} s`;
+      cell.mark(words);
+      if (!fine || !queue.length) say(`Cell ${cell.number} ${words}. ${notice()}`);
       if (!fine) {
         for (const each of queue.splice(0)) each.mark("");
         advise(cell, heard);
@@ -146,10 +150,8 @@ export async function runInPage(bar, name) {
     if (digits === site.part && cell.output) cell.output.hear("note", `This page has ${site.part_is}: “All of MNIST” brings the others.`);
   }
 
-  // ---- and so it begins --------------------------------------------------------------------------------------------
+  // ---- keys for all of it --------------------------------------------------------------------------------------------
 
-  await load(["runner.py", ...site.interpreter, ...page.packages.map((each) => site.lock.packages[each].file_name), ...page.archives, ...(digits ? [digits] : [])]);
-  await (ready = start(""));
   key(bar, "Run all", () => run(cells));
   key(bar, "Start Python anew", () => restart(""));
   if (!digits) return;
