@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tempfile
 import zipfile
 from importlib.metadata import files, version
 from pathlib import Path
@@ -14,6 +15,7 @@ import mnistlab as ml
 from run_in_page.release import INTERPRETER, copy, table
 
 ASSETS = Path(__file__).with_name("assets")
+WHEEL_IS_MADE_OF = ("mnistlab", "mnistbook", "pyproject.toml", "README.md", "LICENSE")
 SYMPY = ("sympy", "mpmath")
 PART, WHOLE = "digits.npz", "mnist.npz"
 OF_TRAINING, OF_TEST = 5000, 1000
@@ -25,7 +27,7 @@ def carry(folder: Path, release: Path | None) -> dict:
     """Fill a folder, with Pyodide out of another one if it is given; return and write what scripts are told of it."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ASSETS, folder, ignore=shutil.ignore_patterns("button.js", "__pycache__"))
-    wheel = standalone.build_wheel(folder, "--no-build-isolation").name
+    wheel = _put_wheel(folder)
     sympy = _put_sympy(folder)
     _put_digits(folder)
     own = {name: _listed(folder / name) for name in ("runner.py", wheel, sympy, PART, WHOLE)}
@@ -41,6 +43,18 @@ def carry(folder: Path, release: Path | None) -> dict:
 
 def _listed(path: Path) -> dict[str, int | str]:
     return {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _put_wheel(folder: Path) -> str:
+    """Build the report's own wheel as pip would, with the tools of this environment; there may be no git here."""
+    with tempfile.TemporaryDirectory() as copy:
+        for name in WHEEL_IS_MADE_OF:
+            source, target = standalone.ROOT / name, Path(copy, name)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            else:
+                shutil.copyfile(source, target)
+        return standalone.wheel_of(Path(copy), folder, "--no-build-isolation").name
 
 
 def _put_sympy(folder: Path) -> str:

@@ -77,4 +77,5 @@ def _sum(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    TABLE.write_text(json.dumps(cut(Path(sys.argv[1])), indent=1) + "\n", encoding="utf-8")
+    lines = json.dumps(cut(Path(sys.argv[1]))).replace("}, ", "},\n")  # a line a file
+    TABLE.write_text(lines + "\n", encoding="utf-8")
