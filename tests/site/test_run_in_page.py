@@ -266,8 +266,10 @@ def test_a_file_that_is_not_the_one_of_the_release_is_refused(opened):
     assert page.locator(".run-editor").count() == 0
 
 
-SLOWEST_FIRST = ("05_softmax", "07_checking_gradients", "06_matrix_form", "04_chain_rule")
-WITH_ALL_DIGITS = {"05_softmax", "07_checking_gradients"}
+SLOWEST_FIRST = ("07_checking_gradients", "05_softmax", "06_matrix_form", "04_chain_rule")
+WITH_ALL_DIGITS = {"07_checking_gradients"}
+"""With a part of the digits chapter 5 prints the same, in a tenth of the time."""
+
 
 
 @pytest.fixture(scope="module")
