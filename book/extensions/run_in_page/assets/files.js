@@ -4,6 +4,7 @@ export const files = {};
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 export async function bring(wanted, tell) {
+  if (!crypto.subtle) throw new Error("This page came over plain http, where a browser cannot compare files with their sums: open it over https.");
   const all = wanted.reduce((sum, { size }) => sum + size, 0);
   let there = 0;
   await Promise.all(wanted.map(async ({ name, address, sha256 }) => {
