@@ -2,8 +2,8 @@
 const element = (parent, name, attributes) => parent.appendChild(Object.assign(document.createElement(name), attributes));
 
 export function makeOutput(old, after) {
-  const pictures = old.flatMap((each) => [...each.querySelectorAll("figure img")]);
-  const sources = pictures.map((picture) => picture.src);
+  const figures = old.flatMap((each) => [...each.querySelectorAll("figure")]);
+  const copies = figures.map((figure) => figure.cloneNode(true));
   const place = document.createElement("div");
   place.className = "cell_output docutils container run-output";
   after.after(place);
@@ -16,9 +16,10 @@ export function makeOutput(old, after) {
   }
 
   function picture(src) {
-    const captioned = pictures[drawn++];
-    if (captioned) captioned.src = src;
-    else element(place, "img", { src, alt: "The figure that the code above draws" });
+    const figure = figures[drawn++];
+    const image = (figure && figure.querySelector("img")) || element(place, "img", { alt: "The figure that the code above draws" });
+    image.src = src;
+    if (figure && !figure.contains(image)) figure.firstElementChild.replaceWith(image); // the page was built without pictures
   }
 
   function html(source) {
@@ -50,7 +51,7 @@ export function makeOutput(old, after) {
   return {
     begin() {
       empty();
-      for (const each of old) each.hidden = !each.querySelector("figure img");
+      for (const each of old) each.hidden = !each.querySelector("figure");
     },
     hear(kind, words) {
       if (kind === "stream") return (stream ||= text("stream", "")).append(words);
@@ -62,7 +63,7 @@ export function makeOutput(old, after) {
     },
     reset() {
       empty();
-      pictures.forEach((picture, i) => { picture.src = sources[i]; });
+      figures.forEach((figure, i) => figure.replaceChildren(...copies[i].cloneNode(true).childNodes));
       for (const each of old) each.hidden = false;
     },
   };
