@@ -4,7 +4,8 @@
   const status = bar.appendChild(document.createElement("p"));
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "btn btn-sm btn-outline-primary", textContent: "Run in this page" });
-  Object.assign(status, { className: "mt-2 small", role: "status" });
+  status.className = "mt-2 small";
+  status.setAttribute("role", "status");
   status.textContent = offer;
   bar.prepend(button);
   button.addEventListener("click", async () => {
