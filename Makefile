@@ -1,7 +1,9 @@
 # The commands; what they do stands in tools/. Another Python: make report PYTHON=python3.12
 # Other versions of the dependencies than those of constraints.txt: make install VERSIONS=newest, or oldest
+# With a folder that holds Pyodide's release, cells run in the pages with no outside request: make report PYODIDE=DIR
 PYTHON ?= python3
 VERSIONS ?= tested
+export PYODIDE
 RUN := .venv/bin/python
 INSTALLED := .venv/.installed
 
@@ -19,7 +21,7 @@ install: $(INSTALLED)  ## make .venv and install everything in it
 data: $(INSTALLED)  ## fetch MNIST, unless it is there already
 	@$(RUN) tools/fetch_mnist.py
 
-report: data  ## run the notebooks; build _build/html/index.html and _build/latex/report.pdf
+report: data  ## run the notebooks; build _build/html/index.html and _build/latex/report.pdf; PYODIDE=DIR puts Pyodide beside the pages
 	@$(RUN) tools/report.py html pdf
 
 html: data  ## build the pages only

@@ -1,11 +1,14 @@
 """Build the report: report.py html pdf.
 
+Where the variable PYODIDE names a folder with the release of Pyodide that the pages run on, it is put beside them.
+
 Every build starts without the pages of the last one, since Sphinx repeats neither warnings nor numbers glued from other
 pages where a page itself is unchanged. What took long, the outputs of the notebooks, is kept until a file changes
 on which they depend. Where nothing at all has changed, nothing is built.
 """
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -76,6 +79,9 @@ def build(target: str) -> None:
     offered = target == "html" and is_built("pdf", state)
     if offered:
         state += " with the PDF"
+    release = os.environ.get("PYODIDE") if target == "html" else None
+    if release:
+        state += f" with {Path(release).resolve()}"
     if is_built(target, state):
         say(f"{target}: nothing has changed since {OUTPUT[target].relative_to(ROOT)} was built")
         return
@@ -85,7 +91,8 @@ def build(target: str) -> None:
     forget_pages(target)
     forget_stale_outputs()
     if target == "html":
-        build_html({"REPORT_PDF": str(OUTPUT["pdf"])} if offered else {})
+        variables = {"REPORT_PDF": str(OUTPUT["pdf"])} if offered else {}
+        build_html(variables | ({"REPORT_PYODIDE": str(Path(release).resolve())} if release else {}))
     else:
         build_pdf()
     stamp.write_text(state)

@@ -80,8 +80,13 @@ def build_wheel(folder: Path, *options: str) -> Path:
     """
     with tempfile.TemporaryDirectory() as copy:
         copy_repository(Path(copy))
-        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--disable-pip-version-check"]
-        call([*command, *options, "--wheel-dir", str(folder), copy], "the wheel could not be built")
+        return wheel_of(Path(copy), folder, *options)
+
+
+def wheel_of(copy: Path, folder: Path, *options: str) -> Path:
+    """Build a wheel of a copy of the package, which is changed by that, and return its path."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    call([*command, *options, "--wheel-dir", str(folder), str(copy)], "the wheel could not be built")
     (wheel,) = folder.glob(f"{project()['name']}-*.whl")
     return wheel
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-__all__ = ["check"]
+from mnistlab.losses import SquaredError
+from mnistlab.network import Network
+
+__all__ = ["check", "judge"]
+
+NOTHING_YET = "no answer yet: write yours in place of the three dots"
 
 
 def check(yours: object, ours: object, *, tolerance: float = 1e-4) -> None:
@@ -28,7 +33,7 @@ def check(yours: object, ours: object, *, tolerance: float = 1e-4) -> None:
 def verdict(yours: object, ours: object, tolerance: float = 1e-4) -> str:
     """Return what :func:`check` prints; it begins with ``right`` for a right answer only."""
     if yours is ...:
-        return "no answer yet: write yours in place of the three dots"
+        return NOTHING_YET
     if isinstance(ours, Mapping):
         if not isinstance(yours, Mapping) or set(yours) != set(ours):
             return f"one answer is wanted for each of: {', '.join(map(str, ours))}"
@@ -48,3 +53,23 @@ def verdict(yours: object, ours: object, tolerance: float = 1e-4) -> str:
     if gap <= (0 if wanted.dtype.kind in "iu" else tolerance * np.abs(wanted).max(initial=0)):
         return "right"
     return f"not yet: off by {gap:.3g}" + (" at most" if wanted.size > 1 else "")
+
+
+def judge(yours: object, around: Callable[[object], Network]) -> None:
+    """Print whether the gradients of a layer that the reader wrote are proved, else which of them are not.
+
+    Parameters
+    ----------
+    yours
+        The reader's layer, as ``around`` takes it; three dots where there is none yet.
+    around
+        Makes a small network of it.
+    """
+    if yours is ...:
+        print(NOTHING_YET)
+        return
+    from mnistlab.symbolic.prove import prove_gradients  # here, since most exercises need no SymPy
+
+    proof = prove_gradients(around(yours), SquaredError())
+    wrong = dict.fromkeys(entry.name.split("_{")[0] for entry in proof.entries if not entry.proved)
+    print(f"not yet: what stands for {', '.join(wrong)} is not the derivative" if wrong else "right")

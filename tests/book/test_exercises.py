@@ -6,7 +6,8 @@ import nbformat
 import numpy as np
 import pytest
 
-from mnistbook.kit.exercises import verdict
+import mnistlab as ml
+from mnistbook.kit.exercises import judge, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -43,6 +44,28 @@ def test_what_is_said(yours, ours, said):
     assert found.startswith(said) and (found == "right") == (said == "right")
 
 
+class Twice(ml.Tanh):
+    """A layer with a sign or a factor wrong."""
+
+    factor = 1
+
+    def backward(self, dy, need_dx=True):
+        """Multiply by the slope, and by the factor."""
+        return self.factor * super().backward(dy, need_dx)
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1, "right\n"), (-1, "not yet: what stands for W^{(1)}, b^{(1)}, x, ")])
+def test_a_layer_is_judged_by_its_proof(capsys, monkeypatch, factor, said):
+    monkeypatch.setattr(Twice, "factor", factor)
+    judge(Twice, lambda layer: ml.Network([ml.Dense(1, 2), layer()]))
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_no_layer_is_no_answer_yet(capsys):
+    judge(..., lambda layer: pytest.fail("there is none"))
+    assert capsys.readouterr().out.startswith("no answer yet")
+
+
 def code_cells(path):
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
@@ -58,7 +81,7 @@ def folded(cell):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_each_answer_is_left_open_and_its_solution_is_folded_away_and_right(path):
     """Without a stored ``right``, nbval would compare a wrong solution with itself."""
-    answers = [cell for cell in code_cells(path) if "check(yours" in cell.source]
+    answers = [cell for cell in code_cells(path) if "check(yours" in cell.source or "judge(yours" in cell.source]
     opened, solved = answers[::2], answers[1::2]
     assert len(opened) == len(solved)
     for question, solution in zip(opened, solved, strict=True):
