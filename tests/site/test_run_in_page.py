@@ -322,7 +322,7 @@ def test_figures_formulas_and_tables_stand_where_the_old_ones_stood(chapter):
     picture = page.locator("figure#fig-slope img, figure img").first
     assert picture.get_attribute("src").startswith("blob:") and picture.get_attribute("alt")
     assert picture.evaluate("each => each.complete && each.naturalWidth > 100")
-    assert page.locator(".run-output mjx-container").count() > 3
+    assert page.locator(".run-output mjx-container").count() >= 3
     assert page.locator(".run-output table").count() >= 2
     assert page.locator(".run-output .mnistlab-playground").count() == 1
 
@@ -403,4 +403,4 @@ def test_files_come_from_this_site_and_the_address_of_pyodide_only(chapter, serv
     page, _ = chapter("04_chain_rule")
     allowed = (server, "blob:", "data:", release.table()["address"])
     assert [url for url in page.asked if not url.startswith(allowed)] == []
-    assert any("run_in_page/worker.js" in url for url in page.asked)
+    assert any("run_in_page/sympy" in url for url in page.asked)

@@ -30,7 +30,7 @@ def carry(folder: Path, release: Path | None) -> dict:
     wheel = _put_wheel(folder)
     sympy = _put_sympy(folder)
     _put_digits(folder)
-    own = {name: _listed(folder / name) for name in ("runner.py", wheel, sympy, PART, WHOLE)}
+    own = {name: _listed(folder / name) for name in ("worker.js", "runner.py", wheel, sympy, PART, WHOLE)}
     site = table() | {"interpreter": INTERPRETER, "wheel": wheel, "sympy": sympy, "part": PART, "whole": WHOLE}
     site["own"] = own
     site["part_is"] = f"{OF_TRAINING:,} training images of MNIST and {OF_TEST:,} test images"

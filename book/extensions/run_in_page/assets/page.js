@@ -44,14 +44,14 @@ export async function runInPage(bar, name) {
 
   async function start(words) {
     say(`${words} Python starts.`);
-    worker = new Worker(new URL("worker.js", here));
+    worker = new Worker(URL.createObjectURL(files["worker.js"])); // so that it starts again without the network
     worker.onmessage = ({ data }) => (data.kind === "done" ? answer(data.text) : hear(data.kind, data.text));
     worker.onerror = (event) => {
       hear("error", event.message || "the worker failed");
       answer(false);
     };
     let complaint;
-    const settings = { lock: site.lock, packages: page.packages, archives: page.archives, digits };
+    const settings = { index: here.href, lock: site.lock, packages: page.packages, archives: page.archives, digits };
     const fine = await ask({ files, start: settings }, (kind, text) => { complaint = text; });
     if (fine === false) throw new Error(`Python did not start: ${complaint}`);
     if (fine) say(`${words} Python is ready. ${notice()}`);
@@ -69,7 +69,7 @@ export async function runInPage(bar, name) {
     interrupted(null);
   }
 
-  await load(["runner.py", ...site.interpreter, ...page.packages.map((each) => site.lock.packages[each].file_name), ...page.archives, ...(digits ? [digits] : [])]);
+  await load(["worker.js", "runner.py", ...site.interpreter, ...page.packages.map((each) => site.lock.packages[each].file_name), ...page.archives, ...(digits ? [digits] : [])]);
   await (ready = start(""));
 
   // ---- cells -------------------------------------------------------------------------------------------------------

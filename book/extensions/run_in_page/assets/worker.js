@@ -11,10 +11,10 @@ self.fetch = async (url) => {
 
 const say = (kind, text) => self.postMessage({ kind, text });
 
-async function start({ lock, packages, archives, digits }) {
+async function start({ index, lock, packages, archives, digits }) {
   for (const name of ["pyodide.js", "pyodide.asm.js"]) importScripts(URL.createObjectURL(files[name]));
   files["pyodide-lock.json"] = new Blob([JSON.stringify(lock)], { type: "application/json" });
-  python = await self.loadPyodide({ indexURL: new URL(".", self.location.href).href, packages });
+  python = await self.loadPyodide({ indexURL: index, packages });
   for (const name of archives) python.unpackArchive(await files[name].arrayBuffer(), "wheel");
   python.FS.writeFile("/home/pyodide/runner.py", await files["runner.py"].text());
   shell = python.pyimport("runner").Shell.instance(say);
