@@ -53,7 +53,7 @@ def test_in_every_store_another_seed_s_run_makes_the_check_red(curves, name):
                 assert not wrong.holds and wrong.difference > 1.9 * wrong.tolerance
                 with pytest.raises(AssertionError, match="does not come out again"):
                     wrong.check()
-    assert tried > 0 or name == "published_from_seed"
+    assert tried > 0 or repeats.REPEATED[name].others is not None  # whose runs have no other seeds in the store
 
 
 @pytest.mark.parametrize("name", repeats.REPEATED)

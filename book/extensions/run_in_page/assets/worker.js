@@ -16,7 +16,7 @@ async function start({ index, lock, packages, archives, digits }) {
   files["pyodide-lock.json"] = new Blob([JSON.stringify(lock)], { type: "application/json" });
   python = await self.loadPyodide({ indexURL: index, packages });
   for (const name of archives) python.unpackArchive(await files[name].arrayBuffer(), "wheel");
-  python.FS.writeFile("/home/pyodide/runner.py", await files["runner.py"].text());
+  python.FS.writeFile("runner.py", await files["runner.py"].text());
   shell = python.pyimport("runner").Shell.instance(say);
   if (!digits) return;
   python.FS.writeFile(digits, new Uint8Array(await files[digits].arrayBuffer()));
