@@ -12,12 +12,11 @@ from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from mnistbook.ch11_hyperparameters.range_test import RangeTest, smoothed
-from mnistbook.ch11_hyperparameters.tuning import MEASURE, Cells, accuracy_at, seeds_by_value
+from mnistbook.ch11_hyperparameters.tuning import MEASURE, Cells, seeds_by_value
 from mnistbook.kit.figures import annotated_map, bands
-from mnistbook.kit.style import COLOURS, GREY
+from mnistbook.kit.style import COLOURS
 
-__all__ = ["NAMES", "accuracy_scale", "heat_map", "lines", "range_above_sweep"]
+__all__ = ["NAMES", "accuracy_scale", "heat_map", "lines"]
 
 NAMES = {"relu": "ReLU"}
 """How the text writes activations whose name there is another one than in code."""
@@ -113,41 +112,4 @@ def lines(
     panels[0, 0].set_ylabel("validation accuracy, %")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, title=name, loc="outside upper center", ncols=len(labels), fontsize=9)
-    return figure
-
-
-def range_above_sweep(tests: Mapping[float, RangeTest], swept: pd.DataFrame, limit: float) -> Figure:
-    """Draw range tests, and below them, on the same axis of rates, what trainings with one rate each came to.
-
-    Parameters
-    ----------
-    tests
-        By momentum.
-    swept
-        Mean accuracies: a row for each momentum, a column for each rate.
-    limit
-        The stability limit at the start, without momentum.
-    """
-    figure, (above, below) = plt.subplots(2, 1, figsize=(7, 5.2), sharex=True, height_ratios=[4, 3])
-    top = 1.6 * max(test.losses[0] for test in tests.values())
-    for colour, (momentum, test) in zip(COLOURS, tests.items(), strict=False):
-        mean, means = smoothed(test.losses), swept.loc[momentum]
-        bottom = np.argmin(mean)
-        above.plot(test.rates, test.losses, color=colour, alpha=0.25, linewidth=0.8)
-        above.plot(test.rates, mean, color=colour, label=f"momentum {momentum:g}")
-        above.plot(test.rates[bottom], mean[bottom], marker="o", color=colour, markersize=6)
-        below.plot(means.index, 100 * means, color=colour, marker=".", linewidth=1)
-        for divisor, marker in ((1, "o"), (3, "^"), (10, "s")):
-            rate = test.rates[bottom] / divisor
-            accuracy = 100 * accuracy_at(rate, means)
-            below.plot(rate, accuracy, marker=marker, color=colour, markersize=7, markeredgecolor="black")
-    for marker, label in (("o", "at the minimum"), ("^", "a third of it"), ("s", "a tenth")):
-        below.plot([], [], marker=marker, color=GREY, linestyle="", label=label)
-    above.axvline(limit, color=GREY, linestyle="--", linewidth=1)
-    above.annotate(r"$2/\lambda_{\max}$", (limit, top), (-4, -4), textcoords="offset points", ha="right", va="top")
-    above.set(xscale="log", ylim=(0, top), ylabel="loss of the batch, nats")
-    above.legend(loc="upper left")
-    below.set(xlabel="learning rate", ylabel="validation accuracy, %")
-    accuracy_scale(below, 80, 96)
-    below.legend(loc="lower left", fontsize=8)
     return figure

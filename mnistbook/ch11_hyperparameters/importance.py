@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from mnistlab.sweeps.optuna_search import load_optuna
 from mnistlab.sweeps.run import Run
 
-__all__ = ["contour", "importances", "parallel_coordinates", "study_of"]
+__all__ = ["drawn", "importances", "study_of"]
 
 NAMES = {"learning_rate": "learning rate", "batch_size": "batch size", "hidden": "width"}
 
@@ -51,17 +51,8 @@ def importances(study: Any) -> dict[str, float]:
     return optuna.importance.get_param_importances(study, evaluator=evaluator)
 
 
-def contour(study: Any) -> Figure:
-    """Draw the results over learning rate and batch size."""
-    return _drawn("plot_contour", study, (6, 3.6), params=["learning rate", "batch size"])
-
-
-def parallel_coordinates(study: Any) -> Figure:
-    """Draw a line for each trial, through its result and its hyperparameters."""
-    return _drawn("plot_parallel_coordinate", study, (7, 3.6))
-
-
-def _drawn(name: str, study: Any, size: tuple[float, float], **options: object) -> Figure:
+def drawn(name: str, study: Any, size: tuple[float, float], **options: object) -> Figure:
+    """Draw a study by one of Optuna's functions ``plot_...``; ``size`` is in inches, and options are the function's."""
     load_optuna()
     from optuna.exceptions import ExperimentalWarning
     from optuna.visualization import matplotlib as plots

@@ -381,19 +381,6 @@ def test_lines_show_every_value_in_both_scales(first):
     assert len(figure.axes[0].lines) == 4
 
 
-def test_the_sweep_below_a_range_test_is_read_at_its_customary_rates():
-    rates = np.geomspace(0.01, 10, 61)
-    test = range_test.RangeTest(rates, np.log(rates / 1.0) ** 2)
-    swept = pd.DataFrame([[0.82, 0.94, 0.9]], index=[0.5], columns=[0.1, 0.3333, 1.0])
-    figure = heatmaps.range_above_sweep({0.5: test}, swept, 2.0)
-    below = figure.axes[1]
-    marked = {line.get_marker(): line.get_data() for line in below.lines[1:4]}
-    assert {marker: float(x[0]) for marker, (x, _) in marked.items()} == pytest.approx({"o": 1, "^": 1 / 3, "s": 0.1})
-    assert {marker: float(y[0]) for marker, (_, y) in marked.items()} == pytest.approx(
-        {"o": 90, "^": 94, "s": 82}, abs=0.1
-    )
-
-
 def test_optuna_finds_what_matters_among_the_runs_that_are_good_enough():
     box = {"learning_rate": (0.01, 1.0), "batch_size": (16, 256)}
     runs = [Run(learning_rate=r, batch_size=b) for r in (0.01, 0.1, 1.0) for b in (16, 64, 256)]
@@ -403,6 +390,7 @@ def test_optuna_finds_what_matters_among_the_runs_that_are_good_enough():
     few = importance.study_of(runs, values, box, least=0.4)
     assert len(few.trials) == 6 and min(trial.params["learning rate"] for trial in few.trials) == 0.1
     before = dict(plt.rcParams)
-    assert importance.contour(few).axes[0].get_ylabel() == "learning rate"
-    assert importance.parallel_coordinates(few).axes
+    axes = ["learning rate", "batch size"]
+    assert importance.drawn("plot_contour", few, (6, 4), params=axes).axes[0].get_ylabel() == "learning rate"
+    assert importance.drawn("plot_parallel_coordinate", few, (6, 4)).axes
     assert dict(plt.rcParams) == before
