@@ -8,6 +8,7 @@ it twice as fast. So one thread is what everything here begins with.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +36,9 @@ def check_threads(threads: Threads) -> Threads:
 
 @cache
 def _libraries() -> list[Any]:
-    """Return the libraries that multiply for NumPy; none where their threads cannot be set, as on macOS."""
+    """Return the libraries that multiply for NumPy; none where no threads can be set, as on macOS or in a page."""
+    if sys.platform == "emscripten":  # Python in a page: it has one thread, and no threadpoolctl
+        return []
     import numpy  # noqa: F401  # has loaded them
     from threadpoolctl import ThreadpoolController  # here: it takes as long to import as mnistlab
 

@@ -150,3 +150,9 @@ def test_the_cores_are_those_that_the_process_may_use():
         assert threads._cores() == 1
     finally:
         os.sched_setaffinity(0, before)
+
+
+def test_python_in_a_page_has_no_threads_to_set(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # an import of it would fail
+    assert threads._libraries.__wrapped__() == []
