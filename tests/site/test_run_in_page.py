@@ -360,7 +360,7 @@ def test_a_layer_that_the_reader_writes_is_proved_or_refused(chapter, sign, said
 def test_a_number_of_the_readers_is_checked(chapter):
     page, _ = chapter("04_chain_rule")
     number = page.evaluate(
-        "() => [...document.querySelectorAll('textarea')].find(each => each.value.includes('yours = ...'))"
+        "() => [...document.querySelectorAll('textarea')].find(each => each.value.includes('check(yours, network'))"
         ".getAttribute('aria-label').split(' ').pop()"
     )
     code = page.get_by_label(f"Code of cell {number}", exact=True).input_value()
