@@ -61,5 +61,8 @@ def drawn(name: str, study: Any, size: tuple[float, float], **options: object) -
         warnings.simplefilter("ignore", ExperimentalWarning)
         axes = getattr(plots, name)(study, **options)
     axes.set_title("")
+    if name == "plot_contour":
+        for shape in axes.collections:
+            shape.set_rasterized(True)  # as curves they would be the heaviest part of the page
     axes.figure.set_size_inches(size)
     return axes.figure

@@ -3,7 +3,8 @@
   const { name, folder, offer, file } = bar.dataset;
   const status = bar.appendChild(document.createElement("p"));
   const button = document.createElement("button");
-  Object.assign(button, { type: "button", className: "btn btn-sm btn-outline-primary", textContent: "Run in this page" });
+  Object.assign(button, { type: "button", className: "btn btn-sm", textContent: "Run in this page" });
+  Object.assign(button.style, { color: "inherit", border: "1px solid" }); // as dark or light as the text, in both themes
   status.className = "mt-2 small";
   status.setAttribute("role", "status");
   status.textContent = offer;
