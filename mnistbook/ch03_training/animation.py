@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from importlib.resources import files
-from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from mnistbook.kit.in_page import InPage, scripted
 from mnistbook.kit.style import COLOURS
 from mnistlab.data import one_hot
 from mnistlab.layers import Dense, ReLU
@@ -72,7 +69,7 @@ class Stage(NamedTuple):
     values_kept: bool = False
 
 
-class Animation:
+class Animation(InPage):
     """One image in a network 784-16-10: forward to the loss, backward to the gradients, and one step of training.
 
     In a page it is HTML that needs nothing from outside; in print it is the drawing of :meth:`figure`. Everything shown
@@ -292,22 +289,8 @@ class Animation:
             "stages": stages,
         }
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str | bytes]:
-        drawing = BytesIO()
-        self.figure().savefig(drawing, format="pdf", metadata={"CreationDate": None})
-        return {"text/html": self._repr_html_(), "application/pdf": drawing.getvalue(), "text/plain": repr(self)}
-
     def _repr_html_(self) -> str:
-        start = json.dumps(self.start()).replace("</", r"<\/")  # inside a script, "</" would end it
-        assets = files(__package__) / "assets"
-        style, script = ((assets / f"animation.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-        root = "mnistlab-animation-" + hashlib.sha256(start.encode()).hexdigest()[:8]
-        return (
-            f"<style>\n{style}</style>\n"
-            f'<div class="mnistlab-animation" id="{root}" role="group" aria-label="An image flows through a network">'
-            "<noscript>This figure needs JavaScript.</noscript></div>\n"
-            f'<script>\n{script}animation(document.getElementById("{root}"), {start});\n</script>'
-        )
+        return scripted(__package__, "animation", self.start(), "An image flows through a network")
 
     def __repr__(self) -> str:
         return f"Animation: one image, a {self.label}, in a network 784-16-10, in {len(self.stages())} pictures"

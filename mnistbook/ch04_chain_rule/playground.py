@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import html
-import json
 from collections.abc import Sequence
-from importlib.resources import files
-from io import BytesIO
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mnistbook.kit.in_page import InPage, scripted
 from mnistbook.kit.style import COLOURS, GREY
 from mnistlab.layers import Dense, Sigmoid
 from mnistlab.losses import SquaredError
@@ -55,7 +51,7 @@ class Working:
         return "\n".join(" = ".join(line) for line in self.lines)
 
 
-class Playground:
+class Playground(InPage):
     """A 2-2-2 network with one sample, shown with its values and gradients; in a browser, with sliders.
 
     In a page it is HTML that needs nothing from outside; in print it is the drawing of :meth:`figure`. Half the squared
@@ -162,25 +158,8 @@ class Playground:
             axes.text(7.15, height + (0.25 if i == 0 else -0.25), target, ha="left", va="center", color=GREY)
         axes.text(place, sum(HEIGHTS) / 2, f"L\n{loss:.4f}", ha="center", va="center", bbox=_box(COLOURS[0]))
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str | bytes]:
-        drawing = BytesIO()
-        self.figure().savefig(drawing, format="pdf", metadata={"CreationDate": None})
-        return {"text/html": self._repr_html_(), "application/pdf": drawing.getvalue(), "text/plain": repr(self)}
-
     def _repr_html_(self) -> str:
-        # Inside a script, "</" would end it.
-        start = json.dumps(self.start()).replace("</", r"<\/")
-        assets = files(__package__) / "assets"
-        style, script = ((assets / f"playground.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-        digest = hashlib.sha256(f"{self.name}{start}".encode()).hexdigest()[:8]
-        root = f"mnistlab-playground-{digest}"
-        label = html.escape(f"{self.name}: a network to try")
-        return (
-            f"<style>\n{style}</style>\n"
-            f'<div class="mnistlab-playground" id="{root}" role="group" aria-label="{label}">'
-            "<noscript>This figure needs JavaScript.</noscript></div>\n"
-            f'<script>\n{script}playground(document.getElementById("{root}"), {start});\n</script>'
-        )
+        return scripted(__package__, "playground", self.start(), f"{self.name}: a network to try")
 
     def __repr__(self) -> str:
         loss = float(self.values()["loss"])

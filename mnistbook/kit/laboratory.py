@@ -5,14 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import metadata
-from importlib.resources import files
-from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +17,7 @@ from matplotlib.figure import Figure
 
 import mnistlab as ml
 from mnistbook.kit.figures import frame
+from mnistbook.kit.in_page import ELEMENT, InPage, as_json, asset
 from mnistbook.kit.style import COLOURS
 
 __all__ = ["CONTROLS", "PRESETS", "Control", "Laboratory", "Preset", "digits", "recipe"]
@@ -159,7 +157,7 @@ def recipe(settings: Mapping[str, float | str], dtype: type = np.float32) -> tup
     return network, kind(settings["learning_rate"], **options)
 
 
-class Laboratory:
+class Laboratory(InPage):
     """A network 784-H-10 that learns in the page while the reader watches, and may change every setting.
 
     In a page it is HTML that needs no server and nothing from outside: 5,000 digits are in it as one picture, and a
@@ -236,11 +234,6 @@ class Laboratory:
             axes.title.set_fontsize(10)
         return figure
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str | bytes]:
-        drawing = BytesIO()
-        self.figure().savefig(drawing, format="pdf", metadata={"CreationDate": None})
-        return {"text/html": self._repr_html_(), "application/pdf": drawing.getvalue(), "text/plain": repr(self)}
-
     def _repr_html_(self) -> str:
         start = {
             "name": self.name,
@@ -251,10 +244,10 @@ class Laboratory:
             "training": TRAINING,
             "details": self.controls == tuple(CONTROLS),
         }
-        text = json.dumps(start).replace("</", r"<\/")  # inside a script, "</" would end it
+        text = as_json(start)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        style, *scripts = map(_asset, ("laboratory.css", "network.js", "worker.js", "charts.js", "laboratory.js"))
-        code = "".join(scripts)
+        scripts = (ELEMENT, "network.js", "worker.js", "charts.js", "laboratory.js")
+        style, *code = (asset(__package__, name) for name in ("laboratory.css", *scripts))
         unstarted = f'[data-laboratory="{digest}"]:not([data-started])'
         # Names live inside the function. Each copy of the script starts what has its mark and was not started.
         return (
@@ -262,7 +255,7 @@ class Laboratory:
             f'<div class="mnistlab-laboratory" data-laboratory="{digest}" role="group" '
             f'aria-label="{html.escape(repr(self))}">This laboratory needs JavaScript. It runs on '
             f'<a href="{start["address"]}">the page of the report</a>.</div>\n'
-            f"<script>\n(() => {{\n{code}const start = {text};\n"
+            f"<script>\n(() => {{\n{''.join(code)}const start = {text};\n"
             f'start.digits = "{base64.b64encode(picture()).decode()}";\n'
             f"for (const root of document.querySelectorAll({unstarted!r})) {{\n"
             '  root.setAttribute("data-started", "");\n'
@@ -294,7 +287,3 @@ def _home() -> str:
     )
     owner, name = repository.rsplit("/", 2)[1:]
     return f"https://{owner.lower()}.github.io/{name}"
-
-
-def _asset(name: str) -> str:
-    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")

@@ -1,19 +1,10 @@
 // Pictures of one image in a network, one after the other. All numbers come from the library; the page only draws them.
 function animation(root, start) {
   "use strict";
-  const SVG = "http://www.w3.org/2000/svg";
   const SECONDS = 6; // that a picture stays while it plays: time to read its text
   const TRAVEL_MS = 1100; // that a dot takes along its line
   const stages = start.stages;
   const last = stages.length - 1;
-
-  function add(parent, name, attributes, content) {
-    const inside = name === "svg" || parent.namespaceURI === SVG;
-    const element = inside ? document.createElementNS(SVG, name) : document.createElement(name);
-    for (const key in attributes) element.setAttribute(key, attributes[key]);
-    if (content !== undefined) element.textContent = content;
-    return parent.appendChild(element);
-  }
 
   // The image at a place: a small square for each pixel with ink.
   function picture(parent, left, top, size, kind) {

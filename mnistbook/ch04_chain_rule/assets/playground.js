@@ -2,7 +2,6 @@
 function playground(root, start) {
   "use strict";
   const PAIR = [0, 1];
-  const SVG = "http://www.w3.org/2000/svg";
   const copy = (value) => JSON.parse(JSON.stringify(value));
   const sigmoid = (z) => (1 + Math.tanh(z / 2)) / 2;
 
@@ -38,14 +37,6 @@ function playground(root, start) {
   let losses = [];
   const shown = []; // [element, function of the state and its gradients]: what is written where
   const text = (value, digits) => value.toFixed(digits).replace("-", "\u2212");
-
-  function add(parent, name, attributes, content) {
-    const inside = name === "svg" || parent.namespaceURI === SVG;
-    const element = inside ? document.createElementNS(SVG, name) : document.createElement(name);
-    for (const key in attributes) element.setAttribute(key, attributes[key]);
-    if (content !== undefined) element.textContent = content;
-    return parent.appendChild(element);
-  }
 
   function number(parent, x, y, kind, key, read, digits, before) {
     const element = add(parent, "text", { x: x, y: y, class: kind, "data-key": key });

@@ -1,15 +1,6 @@
 // A laboratory in the page: settings, keys and what a worker tells of the network that it trains.
 function laboratory(root, start, makeNetwork, makeWorker, makeCharts) {
   "use strict";
-  const SVG = "http://www.w3.org/2000/svg";
-
-  function add(parent, name, attributes, content) {
-    const inside = name === "svg" || (parent.namespaceURI === SVG && name !== "p");
-    const element = inside ? document.createElementNS(SVG, name) : document.createElement(name);
-    for (const key in attributes) element.setAttribute(key, attributes[key]);
-    if (content !== undefined) element.textContent = content;
-    return parent.appendChild(element);
-  }
 
   const names = Object.keys(start.controls);
   const settings = { ...start.start };
