@@ -132,8 +132,10 @@ def find_digit(grey: np.ndarray, even: bool = False) -> np.ndarray:
         if isinstance(thin, _Found) and thin.good:
             return _cut_out(thin.ink)
     local = darker if sign < 0 else lighter
-    speckled = isinstance(first, SeveralError) or (isinstance(first, _Found) and (first.unclean or _is_ground(first)))
-    if isinstance(first, _Found) and not _is_ground(first):
+    # Most of the picture was found where dots stand for grey paper, say.
+    ground = isinstance(first, _Found) and first.cut and is_solid(first.ink > 0.5)
+    speckled = isinstance(first, SeveralError) or ground or (isinstance(first, _Found) and first.unclean)
+    if isinstance(first, _Found) and not ground:
         if even or (first.good and not _fills(first.ink) and not is_solid(first.ink > 0.5)):
             return _cut_out(first.ink)
         if not (first.panel or first.edge or first.unclean) and (whole := _whole(first.ink, local, grey)) is not None:
@@ -167,11 +169,6 @@ def _fills(ink: np.ndarray) -> bool:
     return len(digit) >= FILLS * len(ink) or digit.shape[1] >= FILLS * ink.shape[1]
 
 
-def _is_ground(found: _Found) -> bool:
-    """Return whether most of the picture was found: the dots that stand for grey paper, say."""
-    return found.cut and is_solid(found.ink > 0.5)
-
-
 def _whole(part: np.ndarray, local: Callable[..., np.ndarray], grey: np.ndarray) -> np.ndarray | None:
     """Return the digit that a part of one belongs to, looked for locally; None if what was found is no part of one."""
     found = _look(local(grey))
@@ -183,12 +180,14 @@ def _whole(part: np.ndarray, local: Callable[..., np.ndarray], grey: np.ndarray)
 
 def _twice(look: Callable[..., np.ndarray], grey: np.ndarray) -> np.ndarray | None:
     """Return the digit that a far and a near look agree on; None if there is none."""
-    for far, near in ((1, 0.5), (1, 0.7), (0.5, 0.3)):
-        found, closer = _look(look(grey, far)), _look(look(grey, near))
-        if not isinstance(found, _Found) or not isinstance(closer, _Found) or found.cut or found.panel:
+    for far, nearer in ((1, (0.5, 0.7)), (0.5, (0.3,))):
+        found = _look(look(grey, far))
+        if not isinstance(found, _Found) or found.cut or found.panel or is_solid(found.ink > 0.5):
             continue
-        if _alike(found.ink, closer.ink) and not is_solid(found.ink > 0.5):
-            return found.ink
+        for near in nearer:
+            closer = _look(look(grey, near))
+            if isinstance(closer, _Found) and _alike(found.ink, closer.ink):
+                return found.ink
     return None
 
 
