@@ -202,11 +202,16 @@ def _star(rng: np.random.Generator) -> np.ndarray:
     return _drawn([points], rng.uniform(3, 12), filled=rng.random() < 0.4)
 
 
-def _wedge(rng: np.random.Generator) -> np.ndarray:
-    """A triangle with a soft side: what is left of a slope."""
+def _slope(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return for each pixel where it is across and down the sheet, and how far along a random direction."""
     y, x = np.meshgrid(*2 * [np.linspace(0, 1, SIDE)], indexing="ij")
     angle = rng.uniform(0, 2 * np.pi)
-    along = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
+    return x, y, (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
+
+
+def _wedge(rng: np.random.Generator) -> np.ndarray:
+    """A triangle with a soft side: what is left of a slope."""
+    x, y, along = _slope(rng)
     soft = np.clip((along - rng.uniform(-0.2, 0.2)) / rng.uniform(0.02, 0.4), 0, 1)
     wide, high = rng.uniform(0.3, 1, 2)
     return soft * (x < wide) * (y < high)
@@ -214,9 +219,7 @@ def _wedge(rng: np.random.Generator) -> np.ndarray:
 
 def _band(rng: np.random.Generator) -> np.ndarray:
     """A band from side to side, at times with the corner beyond it: what is left of a slope too."""
-    y, x = np.meshgrid(*2 * [np.linspace(0, 1, SIDE)], indexing="ij")
-    angle = rng.uniform(0, 2 * np.pi)
-    along = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
+    *_, along = _slope(rng)
     soft = rng.uniform(0.02, 0.1)
 
     def beyond(start: float) -> np.ndarray:
