@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
 import mnistlab as ml
 
-__all__ = ["HELD_OUT", "Work", "images", "labels", "samples"]
+__all__ = ["HELD_OUT", "Work", "first_weights", "images", "labels", "samples"]
 
 HELD_OUT = 10_000
 """Training images at the end that are for looking how good a network is."""
@@ -79,3 +80,10 @@ def labels(part: str = "train") -> np.ndarray:
 def samples(work: Work) -> tuple[np.ndarray, np.ndarray]:
     """Return images and labels of an epoch."""
     return images()[: work.count], labels()[: work.count]
+
+
+def first_weights(work: Work) -> list[np.ndarray]:
+    """Return weights as He's rule draws them, float32, for peers that have no rule of their own; biases begin at 0."""
+    rng = np.random.default_rng(work.seed)
+    shapes = pairwise(work.sizes)
+    return [(rng.standard_normal(shape) * np.sqrt(2 / shape[0])).astype(np.float32) for shape in shapes]

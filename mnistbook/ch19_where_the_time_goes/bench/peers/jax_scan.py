@@ -9,12 +9,11 @@ import os
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from mnistbook.ch19_where_the_time_goes.bench.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.work import Work, first_weights
 
 jax: Any = None
 
@@ -104,7 +103,4 @@ def _vector(layer: tuple) -> np.ndarray:
 
 
 def _draw(work: Work) -> list:
-    rng = np.random.default_rng(work.seed)
-    shapes = list(pairwise(work.sizes))
-    weights = [(rng.standard_normal(shape) * np.sqrt(2 / shape[0])).astype(np.float32) for shape in shapes]
-    return [(jax.numpy.asarray(w), jax.numpy.zeros(w.shape[1], np.float32)) for w in weights]
+    return [(jax.numpy.asarray(w), jax.numpy.zeros(w.shape[1], np.float32)) for w in first_weights(work)]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 
-from mnistbook.ch19_where_the_time_goes.bench.work import Work
+from mnistbook.ch19_where_the_time_goes.bench.work import Work, first_weights
 
 
 def start(variant: str, threads: int | None) -> None:
@@ -65,7 +64,5 @@ def _softmax(z: np.ndarray) -> np.ndarray:
 
 
 def _draw(work: Work) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    rng = np.random.default_rng(work.seed)
-    shapes = list(pairwise(work.sizes))
-    weights = [(rng.standard_normal(shape) * np.sqrt(2 / shape[0])).astype(np.float32) for shape in shapes]
-    return weights, [np.zeros(outputs, np.float32) for _, outputs in shapes]
+    weights = first_weights(work)
+    return weights, [np.zeros(w.shape[1], np.float32) for w in weights]
