@@ -9,7 +9,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from mnistlab.sweeps.optuna_search import load_optuna
+from mnistbook.ch11_hyperparameters.searches import space_of
+from mnistlab.sweeps.optuna_search import distribution, load_optuna
 from mnistlab.sweeps.run import Run
 
 __all__ = ["drawn", "importances", "study_of"]
@@ -30,12 +31,7 @@ def study_of(runs: Iterable[Run], values: Iterable[float], box: Mapping[str, tup
         Smallest value that is taken.
     """
     optuna = load_optuna()
-    distributions = {
-        NAMES[name]: (
-            optuna.distributions.IntDistribution if isinstance(low, int) else optuna.distributions.FloatDistribution
-        )(low, high, log=True)
-        for name, (low, high) in box.items()
-    }
+    distributions = {NAMES[name]: distribution(some) for name, some in space_of(box).items()}
     study = optuna.create_study(direction="maximize")
     for run, value in zip(runs, values, strict=True):
         if value >= least:

@@ -11,7 +11,7 @@ from mnistbook.results import write
 from mnistlab.sweeps.optuna_search import Search, search
 from mnistlab.sweeps.run import Run
 
-__all__ = ["BUDGET", "NAME", "SEEDS", "TRIALS", "plans", "run"]
+__all__ = ["BUDGET", "NAME", "SEEDS", "TRIALS", "plans", "run", "space_of"]
 
 NAME = "searches"
 """Of the stored file."""
@@ -25,14 +25,18 @@ TRIALS = {"none": BUDGET // 3, "successive_halving": 60}
 SEEDS = range(6)
 
 
-def plans(base: Run, box: Mapping[str, tuple[float, float]]) -> dict[str, Search]:
-    """Return the searches by name; their seeds differ, so that no two begin with the same trials."""
-    space = {
+def space_of(box: Mapping[str, tuple[float, float]]) -> dict[str, dict[str, list[float]]]:
+    """Return what is searched between the ends of a box, on logarithmic scales; integers where its ends are."""
+    return {
         name: {"log_integers" if isinstance(low, int) else "log_uniform": [low, high]}
         for name, (low, high) in box.items()
     }
+
+
+def plans(base: Run, box: Mapping[str, tuple[float, float]]) -> dict[str, Search]:
+    """Return the searches by name; their seeds differ, so that no two begin with the same trials."""
     return {
-        f"{pruner} {seed}": Search(base, space, trials, pruner=pruner, seed=100 * place + seed)
+        f"{pruner} {seed}": Search(base, space_of(box), trials, pruner=pruner, seed=100 * place + seed)
         for place, (pruner, trials) in enumerate(TRIALS.items())
         for seed in SEEDS
     }

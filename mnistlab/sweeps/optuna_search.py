@@ -23,7 +23,7 @@ from mnistlab.sweeps.runner import SweepError, sweep
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["PRUNERS", "SAMPLERS", "Search", "load_optuna", "open_study", "search"]
+__all__ = ["PRUNERS", "SAMPLERS", "Search", "distribution", "load_optuna", "open_study", "search"]
 
 SAMPLERS = ("tpe", "random")
 PRUNERS = ("none", "successive_halving")
@@ -132,12 +132,12 @@ def search(search: Search, folder: str | Path, **options: Any) -> pd.DataFrame:
     """
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    study = open_study(folder, create=True)
-    if study.user_attrs.setdefault("asked", search.asked) != search.asked:
+    optuna, study = load_optuna(), open_study(folder, create=True)
+    if study.user_attrs.get("asked", search.asked) != search.asked:
         raise ValueError(f"{folder} holds another search: take another folder, or remove it")
     study.set_user_attr("asked", search.asked)
-    for trial in study.get_trials(deepcopy=False, states=(load_optuna().trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=load_optuna().trial.TrialState.FAIL)  # whoever had begun it was killed
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # whoever had begun it was killed
     places = [Place(number, search, str(folder)) for number in range(search.trials)]
     return sweep(places, folder, task=try_one, **options)
 
@@ -155,7 +155,7 @@ def try_one(place: Place) -> pd.DataFrame:
         if search.pruner == "successive_halving"
         else optuna.pruners.NopPruner()
     )
-    trial = study.ask({name: _distribution(some) for name, some in search.space.items()})
+    trial = study.ask({name: distribution(some) for name, some in search.space.items()})
 
     def pruned(row: Mapping[str, float]) -> bool:
         trial.report(row["validation_accuracy"], int(row["epoch"]))
@@ -215,7 +215,8 @@ def load_optuna() -> Any:
     return optuna
 
 
-def _distribution(some: Sequence[object] | Mapping[str, Sequence[float]]) -> Any:
+def distribution(some: Sequence[object] | Mapping[str, Sequence[float]]) -> Any:
+    """Return Optuna's distribution for what stands in a :class:`Search`'s space: a list, or one with its ends."""
     from optuna import distributions
 
     if not isinstance(some, Mapping):
