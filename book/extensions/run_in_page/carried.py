@@ -1,6 +1,5 @@
 """What stands beside the pages for their cells: the report's own wheel, SymPy, digits; and Pyodide if wanted."""
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ import numpy as np
 import standalone
 
 import mnistlab as ml
-from run_in_page.release import INTERPRETER, copy, table
+from run_in_page.release import INTERPRETER, copy, described, table
 
 ASSETS = Path(__file__).with_name("assets")
 WHEEL_IS_MADE_OF = ("mnistlab", "mnistbook", "pyproject.toml", "README.md", "LICENSE")
@@ -30,7 +29,7 @@ def carry(folder: Path, release: Path | None) -> dict:
     wheel = _put_wheel(folder)
     sympy = _put_sympy(folder)
     _put_digits(folder)
-    own = {name: _listed(folder / name) for name in ("worker.js", "runner.py", wheel, sympy, PART, WHOLE)}
+    own = {name: described(folder / name) for name in ("worker.js", "runner.py", wheel, sympy, PART, WHOLE)}
     site = table() | {"interpreter": INTERPRETER, "wheel": wheel, "sympy": sympy, "part": PART, "whole": WHOLE}
     site["own"] = own
     site["part_is"] = f"{OF_TRAINING:,} training images of MNIST and {OF_TEST:,} test images"
@@ -39,10 +38,6 @@ def carry(folder: Path, release: Path | None) -> dict:
         site["address"] = BESIDE
     (folder / "site.json").write_text(json.dumps(site), encoding="utf-8")
     return site
-
-
-def _listed(path: Path) -> dict[str, int | str]:
-    return {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def _put_wheel(folder: Path) -> str:

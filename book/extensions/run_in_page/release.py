@@ -55,7 +55,7 @@ def copy(folder: Path, target: Path) -> None:
     for name, known in table()["files"].items():
         if not (folder / name).is_file():
             raise ReleaseError(f"{folder} lacks {name} of Pyodide {table()['lock']['info']['version']}")
-        if _sum(folder / name) != known["sha256"]:
+        if described(folder / name)["sha256"] != known["sha256"]:
             raise ReleaseError(f"{folder / name} is not that of Pyodide {table()['lock']['info']['version']}")
         shutil.copyfile(folder / name, target / name)
 
@@ -67,13 +67,14 @@ def cut(folder: Path) -> dict:
     files = [*INTERPRETER, *(package["file_name"] for package in kept.values())]
     return {
         "address": ADDRESS.format(lock["info"]["version"]),
-        "files": {name: {"size": (folder / name).stat().st_size, "sha256": _sum(folder / name)} for name in files},
+        "files": {name: described(folder / name) for name in files},
         "lock": {"info": lock["info"], "packages": kept},
     }
 
 
-def _sum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def described(path: Path) -> dict[str, int | str]:
+    """Return the size and the SHA-256 of a file, as a page compares them."""
+    return {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 if __name__ == "__main__":
