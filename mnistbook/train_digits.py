@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mnistbook.ch18_draw_your_own.drawings import compare, drawings
 from mnistbook.ch18_draw_your_own.foreign import LEARNT
@@ -89,20 +88,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def train(network: Network, x: np.ndarray, y: np.ndarray, stage: Stage, seed: int) -> None:
     """Train in place on MNIST images ``x`` with digits ``y``, and on what else a stage teaches."""
     images, targets = lessons(x, y, stage, seed)
-    # How many threads share a product decides how its sums are rounded, and a training carries that on and on.
-    with threadpool_limits(1):
-        fit(
-            network,
-            to_vectors(images),
-            targets,
-            loss=LOSS,
-            optimizer=SGD(Cosine(stage.rate), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY),
-            epochs=stage.epochs,
-            batch_size=BATCH_SIZE,
-            seed=seed,
-            augment=AUGMENTATION,
-            on_epoch_end=lambda row: print(f"epoch {row['epoch']:>3}  loss {row['loss']:.4f}", flush=True),
-        )
+    fit(
+        network,
+        to_vectors(images),
+        targets,
+        loss=LOSS,
+        optimizer=SGD(Cosine(stage.rate), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY),
+        epochs=stage.epochs,
+        batch_size=BATCH_SIZE,
+        seed=seed,
+        augment=AUGMENTATION,
+        # How many share a product decides how its sums are rounded, and a training carries that on and on.
+        threads=1,
+        on_epoch_end=lambda row: print(f"epoch {row['epoch']:>3}  loss {row['loss']:.4f}", flush=True),
+    )
 
 
 def lessons(x: np.ndarray, y: np.ndarray, stage: Stage, seed: int) -> tuple[np.ndarray, np.ndarray]:

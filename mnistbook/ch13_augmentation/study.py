@@ -8,7 +8,6 @@ from time import process_time
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from mnistbook import results
 from mnistbook.ch13_augmentation.committee import Ballots
@@ -152,11 +151,10 @@ def train_and_answer(run: Run) -> pd.DataFrame:
     """
     part = prepared(run)
     x, y = part.test if run.test else part.validation
-    with threadpool_limits(1):
-        start = process_time()
-        network, frame = train(run)
-        seconds = process_time() - start
-        probabilities = network.predict_proba(x)
+    start = process_time()
+    network, frame = train(run)
+    seconds = process_time() - start
+    probabilities = network.predict_proba(x)
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != y)
     measured = frame["test_accuracy" if run.test else "final_validation_accuracy"].iloc[-1]
     if abs(1 - len(wrong) / len(y) - measured) > 1e-6:
