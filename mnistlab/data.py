@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -119,7 +120,8 @@ def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:
     """Yield items, each of which a second thread makes while the one before it is in use.
 
     They come in the same order, and an error comes where it would have come. NumPy lets go of the interpreter while it
-    computes, so that the two threads run at once where there are two cores.
+    computes, so that the two threads run at once where there are two cores. Python in a page has one thread, which
+    then makes each item when it is asked for.
 
     Parameters
     ----------
@@ -127,6 +129,9 @@ def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:
         Where they come from; only the second thread asks it, with the caller's ``np.errstate``. ``close()`` of the
         result waits for the item in the making; it does not close ``items``.
     """
+    if sys.platform == "emscripten":
+        yield from items
+        return
     from concurrent.futures import ThreadPoolExecutor  # here: some milliseconds of each import of mnistlab
 
     end = object()

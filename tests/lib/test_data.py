@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -137,3 +138,11 @@ def test_the_other_thread_has_the_callers_errstate():
         assert next(coming) == 1
         with pytest.raises(FloatingPointError):
             next(coming)
+
+
+def test_python_in_a_page_makes_items_without_a_second_thread(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setattr(threading.Thread, "start", None)  # starting one would fail
+    makers = []
+    coming = prefetch(makers.append(threading.get_ident()) or number for number in range(3))
+    assert list(coming) == [0, 1, 2] and set(makers) == {threading.get_ident()}
