@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from test_pages import HTML, barriers, built, server  # noqa: F401
 
+import mnistlab as ml
+
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = ROOT / "book" / "extensions" / "run_in_page"
 sys.path[:0] = [str(ROOT / "tools"), str(EXTENSION.parent)]
@@ -157,6 +159,29 @@ def test_a_part_of_the_digits_says_that_it_is_one(tmp_path, monkeypatch):
     part, whole = (texts_of(run(code, digits=tmp_path / name)[0]) for name in (carried.PART, carried.WHOLE))
     assert part == "a part of MNIST that this page carries (50, 28, 28) (20,)\n"
     assert whole.endswith(f"{carried.WHOLE} (60000, 28, 28) (10000,)\n")
+
+
+def test_networks_are_saved_and_loaded_as_by_the_compiled_library(tmp_path):
+    layers = [ml.Dense(3, 4), ml.ReLU(), ml.Dense(4, 2, bias=False)]
+    network, theirs, ours, half = ml.Network(layers, seed=0), *(tmp_path / name for name in ("theirs", "ours", "half"))
+    ml.save_network(network, theirs, {"seed": "0", "writer": "ä"})
+    half.write_bytes(theirs.read_bytes()[:-1])
+    (tmp_path / "text").write_text("no network, and not in the least one")
+    code = f"""
+import sys
+sys.path.insert(0, {str(EXTENSION / "assets")!r})
+import safetensors, mnistlab as ml
+assert safetensors.__file__.startswith(sys.path[0])
+network = ml.load_network({str(theirs)!r})
+ml.save_network(network, {str(ours)!r}, {{"seed": "0", "writer": "ä"}})
+for damaged in ({str(half)!r}, {str(tmp_path / "text")!r}):
+    try:
+        ml.load_network(damaged)
+    except ml.FileFormatError:
+        print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["refused"] * 2 and ours.read_bytes() == theirs.read_bytes()
 
 
 # ---- the built pages, in a browser -----------------------------------------------------------------------------------

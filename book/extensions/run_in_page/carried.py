@@ -16,6 +16,9 @@ from run_in_page.release import INTERPRETER, copy, described, table
 ASSETS = Path(__file__).with_name("assets")
 WHEEL_IS_MADE_OF = ("mnistlab", "mnistbook", "pyproject.toml", "README.md", "LICENSE")
 SYMPY = ("sympy", "mpmath")
+MODULES = ("runner.py", "safetensors.py")
+"""What the worker puts where Python finds it."""
+
 PART, WHOLE = "digits.npz", "mnist.npz"
 OF_TRAINING, OF_TEST = 5000, 1000
 BESIDE = "pyodide/"
@@ -29,9 +32,9 @@ def carry(folder: Path, release: Path | None) -> dict:
     wheel = _put_wheel(folder)
     sympy = _put_sympy(folder)
     _put_digits(folder)
-    own = {name: described(folder / name) for name in ("worker.js", "runner.py", wheel, sympy, PART, WHOLE)}
+    own = {name: described(folder / name) for name in ("worker.js", *MODULES, wheel, sympy, PART, WHOLE)}
     site = table() | {"interpreter": INTERPRETER, "wheel": wheel, "sympy": sympy, "part": PART, "whole": WHOLE}
-    site["own"] = own
+    site |= {"own": own, "modules": MODULES}
     site["part_is"] = f"{OF_TRAINING:,} training images of MNIST and {OF_TEST:,} test images"
     if release:
         copy(release, folder / BESIDE)

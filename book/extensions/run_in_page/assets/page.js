@@ -51,7 +51,7 @@ export async function runInPage(bar, name) {
       answer(false);
     };
     let complaint;
-    const settings = { index: here.href, lock: site.lock, packages: page.packages, archives: page.archives, digits };
+    const settings = { index: here.href, lock: site.lock, packages: page.packages, archives: page.archives, modules: site.modules, digits };
     const fine = await ask({ files, start: settings }, (kind, text) => { complaint = text; });
     if (fine === false) throw new Error(`Python did not start: ${complaint}`);
     if (fine) say(`${words} Python is ready. ${notice()}`);
@@ -69,7 +69,7 @@ export async function runInPage(bar, name) {
     interrupted(null);
   }
 
-  await load(["worker.js", "runner.py", ...site.interpreter, ...page.packages.map((each) => site.lock.packages[each].file_name), ...page.archives, ...(digits ? [digits] : [])]);
+  await load(["worker.js", ...site.modules, ...site.interpreter, ...page.packages.map((each) => site.lock.packages[each].file_name), ...page.archives, ...(digits ? [digits] : [])]);
   await (ready = start(""));
 
   // ---- cells -------------------------------------------------------------------------------------------------------
@@ -134,20 +134,22 @@ export async function runInPage(bar, name) {
       const words = `${fine ? "ran" : "failed"} in ${((performance.now() - begun) / 1000).toFixed(1)} s`;
       cell.mark(words);
       if (!fine || !queue.length) say(`Cell ${cell.number} ${words}. ${notice()}`);
-      if (!fine) {
-        for (const each of queue.splice(0)) each.mark("");
-        advise(cell, heard);
-      }
+      if (!fine && !advise(cell, heard)) for (const each of queue.splice(0)) each.mark("");
       (cell.box || bar).dispatchEvent(new CustomEvent("ran", { bubbles: true, detail: { number: cell.number, fine, heard } }));
     }
     going = false;
   }
 
+  // What the text says of all of MNIST may be untrue of a part: that stops no cell below, and all other errors do.
   function advise(cell, heard) {
     const error = heard.filter(({ kind }) => kind === "error").map(({ words }) => words).join("");
     const lacks = /^NameError/m.test(error) && cells.slice(0, cell.number - 1).some((each) => !each.ran);
     if (lacks && cell.output) cell.output.hear("note", "Cells above this one have not been run: “Run all above” runs them.");
-    if (digits === site.part && cell.output) cell.output.hear("note", `This page has ${site.part_is}: “All of MNIST” brings the others.`);
+    const part = digits === site.part;
+    const claim = part && /^AssertionError/m.test(error);
+    const of = claim ? "The text was checked with all of MNIST. This page" : "This page";
+    if (part && cell.output) cell.output.hear("note", `${of} has ${site.part_is}: “All of MNIST” brings the others.`);
+    return claim;
   }
 
   // ---- keys for all of it --------------------------------------------------------------------------------------------

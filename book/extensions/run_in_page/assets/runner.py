@@ -9,9 +9,9 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -28,6 +28,9 @@ SHOWN = ["text/html", "image/svg+xml", "image/png", "text/latex", "text/plain"]
 
 Send = Callable[[str, str], object]
 
+if sys.platform == "emscripten":
+    time.process_time = time.perf_counter  # that of a page stands still
+
 
 class Outputs:
     """What one cell says and shows, on its way to the page."""
@@ -38,14 +41,14 @@ class Outputs:
 
     def begin(self) -> None:
         """Forget the cell before."""
-        self.waiting, self.characters, self.displays, self.sent = "", 0, 0, monotonic()
+        self.waiting, self.characters, self.displays, self.sent = "", 0, 0, time.monotonic()
 
     def write(self, text: str) -> int:
         """Take printed text; stands in for standard output and standard error."""
         if room := max(0, CHARACTERS - self.characters):
             self.waiting += text[:room]
         self.characters += len(text)
-        if self.waiting and monotonic() - self.sent > PAUSE:
+        if self.waiting and time.monotonic() - self.sent > PAUSE:
             self.flush()
         return len(text)
 
@@ -53,7 +56,7 @@ class Outputs:
         """Send the text that waits."""
         if self.waiting:
             self.send("stream", self.waiting)
-        self.waiting, self.sent = "", monotonic()
+        self.waiting, self.sent = "", time.monotonic()
 
     def isatty(self) -> bool:
         """Return that nobody types here."""

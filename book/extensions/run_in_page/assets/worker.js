@@ -11,12 +11,12 @@ self.fetch = async (url) => {
 
 const say = (kind, text) => self.postMessage({ kind, text });
 
-async function start({ index, lock, packages, archives, digits }) {
+async function start({ index, lock, packages, archives, modules, digits }) {
   for (const name of ["pyodide.js", "pyodide.asm.js"]) importScripts(URL.createObjectURL(files[name]));
   files["pyodide-lock.json"] = new Blob([JSON.stringify(lock)], { type: "application/json" });
   python = await self.loadPyodide({ indexURL: index, packages });
   for (const name of archives) python.unpackArchive(await files[name].arrayBuffer(), "wheel");
-  python.FS.writeFile("runner.py", await files["runner.py"].text());
+  for (const name of modules) python.FS.writeFile(name, await files[name].text());
   shell = python.pyimport("runner").Shell.instance(say);
   if (!digits) return;
   python.FS.writeFile(digits, new Uint8Array(await files[digits].arrayBuffer()));
