@@ -74,6 +74,18 @@ def test_a_grade_that_is_no_level_is_refused(tmp_path):
         exercises.grades(file)
 
 
+HINTED = [name for name in NAMES if chapters.chapter(name).number in range(1, 10)]
+
+
+@pytest.mark.parametrize("name", HINTED)
+def test_a_hint_follows_each_exercise_in_its_cell_and_comes_before_the_solution(name):
+    kind = re.compile(r"^`{3,}\{(exercise|hint(?=\}\n:class: dropdown\n)|solution)\}", re.MULTILINE)
+    found = [" ".join(kind.findall(text)) for _, text in chapters.chapter(name).cells]
+    asked = [kinds for kinds in found if "exercise" in kinds]
+    assert [kinds for kinds in asked if kinds not in ("exercise hint", "exercise hint solution")] == []
+    assert len(asked) == len(chapters.chapter(name).exercises) > 0
+
+
 @pytest.mark.parametrize("level", exercises.LEVELS.values())
 def test_the_page_of_exercises_has_a_section_for_each_level(level):
     page = (ROOT / "book" / "exercises.md").read_text(encoding="utf-8")

@@ -86,6 +86,12 @@ print("$5")
 Show {eq}`eq-two`.
 ```
 
+```{hint}
+:class: dropdown
+
+Begin with $n$.
+```
+
 ```{solution} ex-show
 :class: dropdown
 
@@ -237,6 +243,7 @@ def test_it_opens_with_its_page_and_the_version(made):
         '```python\nprint("$5")\n```',
         "**Table 1.1.** Sizes\n\n| name | size |\n| --- | --- |\n| $\\lvert x \\rvert$ | 3 |",
         f"> **Exercise 1.1** (Show it, $n > 1$)\n>\n> Show [Eq. 1.1]({PAGE}#equation-eq-two).",
+        "<details>\n<summary>Hint</summary>\n\nBegin with $n$.\n\n</details>",
         "<details>\n<summary>Solution to Exercise 1.1 (Show it, $n &gt; 1$)</summary>\n\n",
         "\n\nBy $n = 1$:\n\n$$ n = 1 $$\n\n</details>",
         '**Figure 1.1.** A line, $y = x$.\n\n<details>\n<summary>The figure in words</summary>\n\nA line, "straight"',

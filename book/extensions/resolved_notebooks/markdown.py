@@ -83,6 +83,8 @@ class Markdown:
         if is_solution_node(node):
             title, *content = node.children
             return folded(self.plain(title), self.blocks(content, one_line=True))
+        if isinstance(node, nodes.hint):
+            return folded("Hint", self.blocks(node.children, one_line=True))
         if isinstance(node, nodes.admonition):
             title, *content = node.children
             return [quoted([f"**{self.inlines(title).strip()}**", *self.blocks(content, one_line=True)])]
