@@ -141,14 +141,15 @@ def _opaque(rgba: np.ndarray) -> np.ndarray:
 
 
 def _cut_out_ink(image: Image.Image) -> np.ndarray | None:
-    """Return how opaque a picture is, with room around, if it is one ink that was cut out close to it; else None."""
+    """Return how opaque a picture is, with room around, if it is one ink on nothing; else None."""
     if image.mode not in ("RGBA", "LA"):
         return None
     image = image.convert("RGBA")
     image.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
     colours = np.asarray(image, dtype=np.float32) / 255
     alpha = colours[..., 3]
-    if alpha.mean() <= 0.5 or alpha.min() >= 0.5 or np.ptp(colours[alpha > 0.5][:, :3], axis=0).max() > 0.1:
+    ink = colours[alpha > 0.5][:, :3]
+    if not 0 < len(ink) < alpha.size or alpha.min() >= 0.5 or np.ptp(ink, axis=0).max() > 0.1:
         return None
     height, width = alpha.shape
     return np.pad(alpha, ((height // 4, height // 4), (width // 4, width // 4)))

@@ -10,9 +10,11 @@ from PIL import Image
 
 import mnistlab as ml
 from mnistbook.ch18_draw_your_own import everyday as kinds
+from mnistbook.ch18_draw_your_own.drawings import from_all_ink
 from mnistbook.ch18_draw_your_own.nothing import NOTHING, nothing
 from mnistlab.app.weights import load_digits
 from mnistlab.images import ImageError, from_drawing
+from mnistlab.images.drawing import WIDEST
 from mnistlab.images.pieces import Pieces, grown
 
 
@@ -200,3 +202,13 @@ def test_ink_cut_out_close_to_it_is_not_empty(mnist):
     picture[..., 3] = 255
     picture[20:40, 12:28, 3] = 0
     assert Image.fromarray(picture).mode == "RGBA" and from_drawing(picture).max() == 255
+
+
+def test_of_one_ink_on_nothing_all_is_the_digits(mnist):
+    compared = 0
+    for picture in kinds.everyday(mnist.x_test, mnist.y_test, each=120, kinds=["felt pen, trimmed"]):
+        ink = Image.open(io.BytesIO(picture.data))
+        if ink.width <= WIDEST * ink.height:  # is not taken for stretched
+            assert np.array_equal(from_drawing(ink), from_all_ink(ink)), picture.index
+            compared += 1
+    assert compared > 100
