@@ -18,8 +18,10 @@ from pathlib import Path
 import pandas as pd
 
 from mnistbook.ch11_hyperparameters import research, searches
+from mnistbook.kit.answers import train_and_answer
 from mnistbook.results import last_rows, write
 from mnistlab.sweeps.distributions import log_integers, log_uniform
+from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.run import Run
 from mnistlab.sweeps.runner import grid, random_search, sweep, with_seeds
 
@@ -31,6 +33,8 @@ __all__ = [
     "contestants",
     "final_runs",
     "first_round",
+    "fresh_runs",
+    "judged",
     "long_sample",
     "methods",
     "run",
@@ -41,8 +45,12 @@ __all__ = [
 
 NAME = "hyperparameters"
 DESCRIPTION = "learning rate, batch size, momentum, width, depth; project 3's trials (about an hour on one core)"
-STORED = (NAME, searches.NAME, research.NAME)
+FRESH = f"{NAME}_fresh"
+STORED = (NAME, FRESH, searches.NAME, research.NAME)
 """Names of the files with the rows of its runs."""
+
+ANSWERS = f"{FRESH}_answers"
+"""Name of the stored file that says which validation images the networks of :func:`fresh_runs` got wrong."""
 
 SHORT = Run(hidden=(100,), train_size=20_000, epochs=3)
 RATES = tuple(0.0025 * 2**k for k in range(10))
@@ -81,7 +89,7 @@ LONG_SAMPLE = 32
 
 LONG = {"train_size": None, "epochs": 5, "schedule": "cosine"}
 FINAL_SEEDS = (100, 101, 102, 103, 104)
-"""Seeds that had no part in the choice."""
+"""Seeds that had no part in any choice."""
 
 
 def first_round() -> dict[str, list[Run]]:
@@ -206,11 +214,31 @@ def final_runs(frame: pd.DataFrame) -> list[Run]:
     return with_seeds([replace(chosen(frame), test=True)], FINAL_SEEDS)
 
 
+def judged(frame: pd.DataFrame) -> dict[str, Run]:
+    """Return the settings of which the chapter says that one is better than another: each at its own best rate."""
+    parts, more = first_round(), beyond()
+    widths, batches = parts["width"] + more["width"], parts["batch size"]
+    short = {f"{width} units": [run for run in widths if run.hidden == (width,)] for width in (*WIDTHS, 2 * WIDTHS[-1])}
+    short |= {"batches of the grid": batches, "batches beyond it": batches + more["batch size"]} | methods()
+    settings = {name: best(frame, runs) for name, runs in short.items()}
+    long = ("width", "width, beyond the grid", "cosine schedule", "two layers or more")
+    return settings | {f"{name}, long": replace(best(frame, contestants()[name]), **LONG) for name in long}
+
+
+def fresh_runs(frame: pd.DataFrame) -> list[Run]:
+    """Return the settings of :func:`judged` with seeds by which none of them was chosen."""
+    return with_seeds(dict.fromkeys(judged(frame).values()), FINAL_SEEDS)
+
+
 def run(folder: Path, workers: int | None = None) -> None:
-    """Do both rounds and the final trainings and store them; then searches that learn; then project 3's trials."""
+    """Do both rounds and the final trainings; then what verdicts rest on, searches, and project 3's trials."""
     runs = short_runs() + long_sample()
     for following in (second_round, final_runs):
         runs = runs + following(sweep(runs, folder, workers=workers))
-    write(NAME, sweep(runs, folder, workers=workers))
+    frame = sweep(runs, folder, workers=workers)
+    write(NAME, frame)
+    fresh = sweep(fresh_runs(frame), folder / FRESH, task=train_and_answer, workers=workers)
+    write(FRESH, fresh.drop(columns="wrong"))
+    write(ANSWERS, last_rows(fresh)[["key", "seed", "wrong", *COLUMNS]], extra_text=("wrong",))
     searches.run(folder / searches.NAME, SHORT, BOX)
     research.run(folder / research.NAME, workers)

@@ -7,11 +7,28 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from mnistbook import results
+from mnistlab.sweeps.run import Run, prepared, train
 from mnistlab.sweeps.runner import Configuration
 
-__all__ = ["pack_floats", "pack_indices", "right_answers", "right_rows", "unpack_floats"]
+__all__ = ["pack_floats", "pack_indices", "right_answers", "right_rows", "train_and_answer", "unpack_floats"]
+
+
+def train_and_answer(run: Run) -> pd.DataFrame:
+    """Train, and return the rows of :func:`~mnistlab.sweeps.run.train` with a column ``wrong``.
+
+    In the last row it holds the indices of the images on which the trained network is wrong, separated by blanks: of
+    the test images in a run that looks at them, else of the validation images in the order of the split.
+    """
+    network, frame = train(run)
+    part = prepared(run)
+    x, y = part.test if run.test else part.validation
+    wrong = np.flatnonzero(network.predict(x) != y)
+    frame["wrong"] = ""
+    frame.loc[frame.index[-1], "wrong"] = pack_indices(wrong)
+    return frame
 
 
 def pack_indices(indices: Iterable[int]) -> str:
