@@ -18,7 +18,8 @@ from pathlib import Path
 import pandas as pd
 
 from mnistbook.ch11_hyperparameters import research, searches
-from mnistbook.kit.answers import train_and_answer
+from mnistbook.kit.answers import right_answers, train_and_answer
+from mnistbook.kit.comparisons import Judgement, judge
 from mnistbook.results import last_rows, write
 from mnistlab.sweeps.distributions import log_integers, log_uniform
 from mnistlab.sweeps.provenance import COLUMNS
@@ -41,6 +42,7 @@ __all__ = [
     "second_round",
     "select",
     "short_runs",
+    "verdict",
 ]
 
 NAME = "hyperparameters"
@@ -228,6 +230,13 @@ def judged(frame: pd.DataFrame) -> dict[str, Run]:
 def fresh_runs(frame: pd.DataFrame) -> list[Run]:
     """Return the settings of :func:`judged` with seeds by which none of them was chosen."""
     return with_seeds(dict.fromkeys(judged(frame).values()), FINAL_SEEDS)
+
+
+def verdict(frame: pd.DataFrame, first: str, second: str, comparisons: int = 1) -> Judgement:
+    """Judge two of the settings of :func:`judged` by the report's one rule; ``frame`` has the rounds."""
+    settings = judged(frame)
+    runs = (with_seeds([settings[name]], FINAL_SEEDS) for name in (first, second))
+    return judge(*(right_answers(ANSWERS, some) for some in runs), comparisons=comparisons)
 
 
 def run(folder: Path, workers: int | None = None) -> None:
