@@ -63,6 +63,10 @@ class Repeat:
 
 REPEATED: dict[str, Repeat] = {
     "hyperparameters": Repeat(hyperparameters.first_round()["momentum"][4 * len(hyperparameters.SEEDS)], train_run),
+    hyperparameters.FRESH: Repeat(
+        replace(hyperparameters.SHORT, hidden=(200,), learning_rate=0.16, seed=hyperparameters.FINAL_SEEDS[0]),
+        train_run,
+    ),
     # No trial of a search has another seed: what the first round gave nearby stands for that.
     "searches": Repeat(
         replace(hyperparameters.SHORT, hidden=(109,), batch_size=158, learning_rate=0.177),
