@@ -16,6 +16,7 @@ import mnistlab as ml
 from mnistbook import results
 from mnistbook.ch11_hyperparameters import figures as heatmaps
 from mnistbook.ch11_hyperparameters import importance, range_test, searches, study, tuning
+from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.run import Run
 
 NOT_TRAINED = float("nan")
@@ -159,16 +160,18 @@ def test_only_the_chosen_setting_is_tried_on_the_test_images_with_new_seeds(firs
 def test_the_study_does_both_rounds_and_stores_every_run_once(monkeypatch, tmp_path):
     asked, stored = [], {}
 
-    def sweep(runs, folder, workers):
-        asked.append(len({run.key for run in runs}))
-        return rows_of(runs, invented)
+    def sweep(runs, folder, workers, task=None):
+        asked.append(len({run.key for run in runs}) if task is None else folder)
+        return rows_of(runs, invented).assign(wrong="", **dict.fromkeys(COLUMNS, ""))
 
     monkeypatch.setattr(study, "sweep", sweep)
-    monkeypatch.setattr(study, "write", lambda name, frame: stored.update({name: frame}))
+    monkeypatch.setattr(study, "write", lambda name, frame, **_: stored.update({name: frame}))
     monkeypatch.setattr(study.searches, "run", lambda folder, base, box: asked.append(folder))
     monkeypatch.setattr(study.research, "run", lambda folder, workers: asked.append(folder))
     study.run(tmp_path)
-    assert [asked.pop(), asked.pop()] == [tmp_path / "research", tmp_path / "searches"]
+    assert [asked.pop() for _ in range(3)] == [tmp_path / name for name in ("research", "searches", study.FRESH)]
+    assert len(stored[study.FRESH]) == len(stored[study.ANSWERS]) == len(study.fresh_runs(stored["hyperparameters"]))
+    assert set(stored[study.FRESH]["seed"]) == set(study.FINAL_SEEDS)
     frame = stored["hyperparameters"]
     assert frame["key"].is_unique and len(frame) == asked[-1]
     assert asked == sorted(set(asked)) and frame["test"].sum() == 5
