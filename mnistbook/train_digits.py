@@ -37,9 +37,9 @@ SEED, BATCH_SIZE = 0, 128
 LOSS, AUGMENTATION = SoftmaxCrossEntropy(label_smoothing=0.1), Augmentation.mild()
 MOMENTUM, WEIGHT_DECAY = 0.9, 1e-4
 
-SURENESS = 0.72
-"""Logits are that much smaller in the end, which changes no answer. Chosen on pictures without a digit of other seeds
-than those that the chapter shows, for none of which a probability shall be above 60 %."""
+SURENESS = 0.6
+"""Logits are that much smaller in the end, which changes no answer. Chosen on 2,040 pictures without a digit, drawn
+with another seed than those of the chapter: for all but one of them every probability is below 60 %."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Stage:
 
 
 STAGES = (
-    Stage(epochs=30, rate=0.1, pens=40_000, ones=3_000, times=8, no_digits=20_000, hard=False),
-    Stage(epochs=8, rate=0.03, pens=24_000, ones=1_000, times=2, no_digits=18_000, hard=True),
+    Stage(epochs=30, rate=0.1, pens=54_000, ones=3_000, times=8, no_digits=20_000, hard=False),
+    Stage(epochs=8, rate=0.03, pens=54_000, ones=1_000, times=2, no_digits=18_000, hard=True),
 )
 
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from mnistlab.data import to_vectors
 from mnistlab.devices import to_host
 from mnistlab.images import from_drawing
-from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, USUAL, WIDEST, WORKING_SIZE
+from mnistlab.images.drawing import BOX, FAINTEST, FIELD, FULL, STRETCHED, USUAL, WIDEST, WORKING_SIZE
 from mnistlab.images.finding import RULES
 from mnistlab.layer import make_layer
 from mnistlab.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
@@ -143,6 +143,7 @@ class DigitPad:
             "finding": RULES,
             "widest": WIDEST,
             "usual": USUAL,
+            "stretched": STRETCHED,
             "example": [np.round(stroke, 1).tolist() for stroke in EXAMPLE],
             "opening": None if self.opening is None else self.opening.ravel().tolist(),
             "parameters": base64.b64encode(self.parameters.tobytes()).decode(),

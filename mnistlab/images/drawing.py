@@ -19,6 +19,7 @@ __all__ = [
     "FIELD",
     "FORMATS",
     "FULL",
+    "STRETCHED",
     "USUAL",
     "WIDEST",
     "WORKING_SIZE",
@@ -29,9 +30,9 @@ __all__ = [
 ]
 
 FIELD, BOX = 28, 20
-WIDEST, USUAL = 1.3, 0.8
-"""Width over height: what is wider than nearly all of MNIST's digits, but no more than twice, was stretched; and to
-what it is brought back."""
+WIDEST, USUAL, STRETCHED = 1.3, 0.8, 3.5
+"""Width over height: what is wider than nearly all of MNIST's digits was stretched; to what it is brought back; and
+what is wider than any of them would be if it were stretched to twice its width, and is left as it is."""
 
 
 def from_drawing(picture: Picture, *, max_pixels: int = MAX_PIXELS, name: str | None = None) -> np.ndarray:
@@ -62,7 +63,7 @@ def from_drawing(picture: Picture, *, max_pixels: int = MAX_PIXELS, name: str | 
 def unstretched(digit: np.ndarray) -> np.ndarray:
     """Return the ink of a digit, cut out, narrower if it is so wide that it must have been stretched."""
     height, width = digit.shape
-    if not WIDEST * height < width <= 2 * WIDEST * height:
+    if not WIDEST * height < width <= STRETCHED * height:
         return digit
     return np.asarray(Image.fromarray(digit).resize((max(1, round(USUAL * height)), height), Image.Resampling.BOX))
 

@@ -2,7 +2,7 @@
 // forward pass of a network. Nothing here touches the page.
 function digitReader(network) {
   "use strict";
-  const { paper, field, box, faintest, full, finding, widest, usual, layers, parameters } = network;
+  const { paper, field, box, faintest, full, finding, widest, usual, stretched, layers, parameters } = network;
 
   // ---- weights --------------------------------------------------------------------------------------------------
 
@@ -311,7 +311,7 @@ function digitReader(network) {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) digit[y * width + x] = ink[(top + y) * paper + left + x];
     }
-    if (width > widest * height && width <= 2 * widest * height) {
+    if (width > widest * height && width <= stretched * height) {
       const narrow = Math.max(1, round(usual * height));
       digit = resized(digit, height, width, height, narrow);
       width = narrow;
