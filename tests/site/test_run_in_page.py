@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from test_pages import HTML, barriers, built, server  # noqa: F401
 
 import mnistlab as ml
@@ -164,11 +165,18 @@ def test_a_part_of_the_digits_says_that_it_is_one(tmp_path, monkeypatch):
     assert whole.endswith(f"{carried.WHOLE} (60000, 28, 28) (10000,)\n")
 
 
+MANY = """import numpy as np
+many = {"b": np.ones(3, np.float32), "a": np.zeros((2, 1), np.float32), "c": np.arange(2.0)}
+words = {"writer": "ä"}"""
+
+
 def test_networks_are_saved_and_loaded_as_by_the_compiled_library(tmp_path):
     layers = [ml.Dense(3, 4), ml.ReLU(), ml.Dense(4, 2, bias=False)]
-    network, theirs, ours, half = ml.Network(layers, seed=0), *(tmp_path / name for name in ("theirs", "ours", "half"))
+    network, theirs, ours = ml.Network(layers, seed=0), tmp_path / "theirs", tmp_path / "ours"
+    half, more = tmp_path / "half", tmp_path / "more"
     ml.save_network(network, theirs, {"seed": "0", "writer": "ä"})
     half.write_bytes(theirs.read_bytes()[:-1])
+    more.write_bytes(theirs.read_bytes() + b"1234")
     (tmp_path / "text").write_text("no network, and not in the least one")
     code = f"""
 import sys
@@ -177,14 +185,20 @@ import safetensors, mnistlab as ml
 assert safetensors.__file__.startswith(sys.path[0])
 network = ml.load_network({str(theirs)!r})
 ml.save_network(network, {str(ours)!r}, {{"seed": "0", "writer": "ä"}})
-for damaged in ({str(half)!r}, {str(tmp_path / "text")!r}):
+for damaged in ({str(half)!r}, {str(more)!r}, {str(tmp_path / "text")!r}):
     try:
         ml.load_network(damaged)
     except ml.FileFormatError:
         print("refused")
+{MANY}
+print(safetensors.save(many, words).hex())
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["refused"] * 2 and ours.read_bytes() == theirs.read_bytes()
+    made = {}
+    exec(MANY, made)
+    *refused, bare = done.stdout.split()
+    assert refused == ["refused"] * 3 and ours.read_bytes() == theirs.read_bytes()
+    assert bare == safetensors.numpy.save(made["many"], made["words"]).hex()
 
 
 # ---- the built pages, in a browser -----------------------------------------------------------------------------------
