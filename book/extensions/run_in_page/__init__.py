@@ -2,6 +2,9 @@
 
 Nothing is loaded before it is pressed. Then each cell becomes an editor, and a worker beside the page runs them. Python
 comes from Pyodide's usual address, or from beside the pages where REPORT_PYODIDE names a folder with the release.
+
+thebe-lite 0.5 is near to this. But it takes Pyodide from its address without comparing it with the release, its kernel
+cannot stop a cell that runs, and an output of it loses a figure's number and caption.
 """
 
 import html
