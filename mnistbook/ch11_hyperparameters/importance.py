@@ -58,7 +58,9 @@ def drawn(name: str, study: Any, size: tuple[float, float], **options: object) -
         axes = getattr(plots, name)(study, **options)
     axes.set_title("")
     if name == "plot_contour":
-        for shape in axes.collections:
-            shape.set_rasterized(True)  # as curves they would be the heaviest part of the page
+        with warnings.catch_warnings():  # Matplotlib before 3.11 says that it leaves them curves
+            warnings.filterwarnings("ignore", "Rasterization of", UserWarning)
+            for shape in axes.collections:
+                shape.set_rasterized(True)  # as curves they would be the heaviest part of the page
     axes.figure.set_size_inches(size)
     return axes.figure
