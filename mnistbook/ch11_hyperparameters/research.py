@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnistbook import results
+from mnistbook.kit.answers import write_with_answers
 from mnistbook.projects.one_at_a_time import OneAtATime
-from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.runner import sweep
 
 __all__ = ["ANSWERS", "EVEN", "NAME", "SEEDS", "TRIALS", "WIDTHS", "Trial", "run", "train_trial", "trials"]
@@ -72,6 +71,4 @@ def run(folder: Path, workers: int | None = None) -> None:
 
 def store(frame: pd.DataFrame, folder: Path | None = None) -> None:
     """Store the rows of trials that have been done."""
-    last = results.last_rows(frame)[["key", "trial", "seed", "wrong", *COLUMNS]]
-    results.write(NAME, frame.drop(columns="wrong"), folder=folder)
-    results.write(ANSWERS, last, folder=folder, extra_text=("wrong",))
+    write_with_answers(NAME, frame, fixed=("trial", "seed"), folder=folder)

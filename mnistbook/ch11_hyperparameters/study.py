@@ -18,11 +18,10 @@ from pathlib import Path
 import pandas as pd
 
 from mnistbook.ch11_hyperparameters import research, searches
-from mnistbook.kit.answers import right_answers, train_and_answer
+from mnistbook.kit.answers import right_answers, train_and_answer, write_with_answers
 from mnistbook.kit.comparisons import Judgement, judge
 from mnistbook.results import last_rows, write
 from mnistlab.sweeps.distributions import log_integers, log_uniform
-from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.run import Run
 from mnistlab.sweeps.runner import grid, random_search, sweep, with_seeds
 
@@ -223,8 +222,8 @@ def judged(frame: pd.DataFrame) -> dict[str, Run]:
     short = {f"{width} units": [run for run in widths if run.hidden == (width,)] for width in (*WIDTHS, 2 * WIDTHS[-1])}
     short |= {"batches of the grid": batches, "batches beyond it": batches + more["batch size"]} | methods()
     settings = {name: best(frame, runs) for name, runs in short.items()}
-    long = ("width", "width, beyond the grid", "cosine schedule", "two layers or more")
-    return settings | {f"{name}, long": replace(best(frame, contestants()[name]), **LONG) for name in long}
+    long, parts = ("width", "width, beyond the grid", "cosine schedule", "two layers or more"), contestants()
+    return settings | {f"{name}, long": replace(best(frame, parts[name]), **LONG) for name in long}
 
 
 def fresh_runs(frame: pd.DataFrame) -> list[Run]:
@@ -232,9 +231,8 @@ def fresh_runs(frame: pd.DataFrame) -> list[Run]:
     return with_seeds(dict.fromkeys(judged(frame).values()), FINAL_SEEDS)
 
 
-def verdict(frame: pd.DataFrame, first: str, second: str, comparisons: int = 1) -> Judgement:
-    """Judge two of the settings of :func:`judged` by the report's one rule; ``frame`` has the rounds."""
-    settings = judged(frame)
+def verdict(settings: dict[str, Run], first: str, second: str, comparisons: int = 1) -> Judgement:
+    """Judge two of the settings of :func:`judged`, by name, by the report's one rule."""
     runs = (with_seeds([settings[name]], FINAL_SEEDS) for name in (first, second))
     return judge(*(right_answers(ANSWERS, some) for some in runs), comparisons=comparisons)
 
@@ -247,7 +245,6 @@ def run(folder: Path, workers: int | None = None) -> None:
     frame = sweep(runs, folder, workers=workers)
     write(NAME, frame)
     fresh = sweep(fresh_runs(frame), folder / FRESH, task=train_and_answer, workers=workers)
-    write(FRESH, fresh.drop(columns="wrong"))
-    write(ANSWERS, last_rows(fresh)[["key", "seed", "wrong", *COLUMNS]], extra_text=("wrong",))
+    write_with_answers(FRESH, fresh)
     searches.run(folder / searches.NAME, SHORT, BOX)
     research.run(folder / research.NAME, workers)

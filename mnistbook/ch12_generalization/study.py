@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mnistbook import results
-from mnistbook.kit.answers import right_rows, train_and_answer
+from mnistbook.kit.answers import right_rows, train_and_answer, write_with_answers
 from mnistbook.kit.recipes import BASELINE, LARGE_CANDIDATES, RECIPE
-from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.run import Run, prepared
 from mnistlab.sweeps.runner import sweep, with_seeds
 
@@ -85,9 +83,7 @@ FINAL: dict[str, Run] = {
 def run(folder: Path, workers: int | None = None) -> None:
     """Do what is missing, and store ``generalization.csv``, its curves, and ``generalization_answers.csv``."""
     frame = sweep(all_runs(), folder, task=train_and_answer, workers=workers)
-    wrong = results.last_rows(frame)[["key", "seed", "wrong", *COLUMNS]]
-    results.write(NAME, frame.drop(columns="wrong"))
-    results.write(ANSWERS, wrong, extra_text=("wrong",))
+    write_with_answers(NAME, frame)
 
 
 def all_runs() -> list[Run]:

@@ -1,19 +1,28 @@
-"""What stands as text in a cell of a stored table: which images a network got wrong, and vectors of numbers."""
+"""Which images a network got wrong, and vectors of numbers: stored as text in a cell of a table, and read again."""
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mnistbook import results
+from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.run import Run, prepared, train
 from mnistlab.sweeps.runner import Configuration
 
-__all__ = ["pack_floats", "pack_indices", "right_answers", "right_rows", "train_and_answer", "unpack_floats"]
+__all__ = [
+    "pack_floats",
+    "pack_indices",
+    "right_answers",
+    "right_rows",
+    "train_and_answer",
+    "unpack_floats",
+    "write_with_answers",
+]
 
 
 def train_and_answer(run: Run) -> pd.DataFrame:
@@ -29,6 +38,27 @@ def train_and_answer(run: Run) -> pd.DataFrame:
     frame["wrong"] = ""
     frame.loc[frame.index[-1], "wrong"] = pack_indices(wrong)
     return frame
+
+
+def write_with_answers(
+    name: str, frame: pd.DataFrame, *, fixed: Sequence[str] = ("seed",), folder: Path | None = None
+) -> None:
+    """Store the rows of a study without their column ``wrong``, and this, of trained networks, in ``NAME_answers``.
+
+    Parameters
+    ----------
+    name
+        Of the study's file.
+    frame
+        Rows of :func:`train_and_answer`, or of a task like it.
+    fixed
+        Columns that stand beside the answers, to tell the runs apart.
+    folder
+        Where to store, if not among the results of the report.
+    """
+    wrong = results.last_rows(frame)[["key", *fixed, "wrong", *COLUMNS]]
+    results.write(name, frame.drop(columns="wrong"), folder=folder)
+    results.write(f"{name}_answers", wrong, folder=folder, extra_text=("wrong",))
 
 
 def pack_indices(indices: Iterable[int]) -> str:

@@ -165,7 +165,8 @@ def test_the_study_does_both_rounds_and_stores_every_run_once(monkeypatch, tmp_p
         return rows_of(runs, invented).assign(wrong="", **dict.fromkeys(COLUMNS, ""))
 
     monkeypatch.setattr(study, "sweep", sweep)
-    monkeypatch.setattr(study, "write", lambda name, frame, **_: stored.update({name: frame}))
+    for where in (study, results):
+        monkeypatch.setattr(where, "write", lambda name, frame, **_: stored.update({name: frame}))
     monkeypatch.setattr(study.searches, "run", lambda folder, base, box: asked.append(folder))
     monkeypatch.setattr(study.research, "run", lambda folder, workers: asked.append(folder))
     study.run(tmp_path)
