@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+from abc import ABC, abstractmethod
 from importlib.resources import files
 from io import BytesIO
 
@@ -16,18 +17,18 @@ ELEMENT = "element.js"
 """The script that makes elements of a page, which those of all these figures use."""
 
 
-class InPage:
+class InPage(ABC):
     """What a notebook shows as the HTML of a page, and the PDF as a drawing.
 
     A subclass defines ``_repr_html_``, :meth:`figure`, and ``__repr__`` for where there is neither.
     """
 
+    @abstractmethod
     def figure(self) -> Figure:
         """Return the drawing."""
-        raise NotImplementedError
 
-    def _repr_html_(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _repr_html_(self) -> str: ...
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str | bytes]:
         drawing = BytesIO()

@@ -149,7 +149,7 @@ def _cut_out_ink(image: Image.Image) -> np.ndarray | None:
     colours = np.asarray(image, dtype=np.float32) / 255
     alpha = colours[..., 3]
     ink = colours[alpha > 0.5][:, :3]
-    if not 0 < len(ink) < alpha.size or alpha.min() >= 0.5 or np.ptp(ink, axis=0).max() > 0.1:
+    if not len(ink) or alpha.min() >= 0.5 or np.ptp(ink, axis=0).max() > 0.1:
         return None
     height, width = alpha.shape
     return np.pad(alpha, ((height // 4, height // 4), (width // 4, width // 4)))
