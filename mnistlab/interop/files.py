@@ -23,12 +23,16 @@ __all__ = ["FileFormatError", "load_network", "load_weights_json", "read_metadat
 
 FORMAT = "mnistlab-network-1"
 
+HALF = np.finfo(np.float16)
+
 
 class FileFormatError(ValueError):
     """A file is damaged, holds something else, or does not fit the network."""
 
 
-def save_network(network: Network, path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
+def save_network(
+    network: Network, path: str | Path, metadata: Mapping[str, str] | None = None, *, half: bool = False
+) -> None:
     """Write architecture and parameters to a safetensors file.
 
     Parameters
@@ -39,11 +43,14 @@ def save_network(network: Network, path: str | Path, metadata: Mapping[str, str]
         By custom it ends in ``.safetensors``. An existing file is replaced, in one step.
     metadata
         More to keep beside the architecture, such as a test accuracy: strings by name.
+    half
+        Whether to round the parameters to float16, which have three digits: two bytes each in the file.
 
     Raises
     ------
     ValueError
-        If a layer's ``config`` does not make it again, a parameter is NaN or infinite, or ``metadata`` are not strings.
+        If a layer's ``config`` does not make it again, a parameter is NaN or infinite, or more than float16 holds where
+        it is asked for, or ``metadata`` are not strings.
     OSError
         If the file cannot be written.
     """
@@ -51,17 +58,21 @@ def save_network(network: Network, path: str | Path, metadata: Mapping[str, str]
         _check_layer(layer)
     if not np.isfinite(network.parameters).all():
         raise ValueError("the network holds NaN or infinite parameters, which no one would want to load")
+    if half and np.abs(network.parameters).max() > HALF.max:
+        raise ValueError(f"half precision holds numbers up to {HALF.max:,.0f}, and the network has larger ones")
     metadata = dict(metadata or {})
     if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
         raise ValueError("metadata must be strings, by name")
     header = {**metadata, "format": FORMAT, "layers": json.dumps(network.config())}
     tensors = {name: to_host(values) for name, values in _tensors(network).items()}
+    if half:
+        tensors = {name: values.astype(HALF.dtype) for name, values in tensors.items()}
     data = _with_sorted_header(safetensors.numpy.save(tensors, header))
     write_atomically(Path(path), lambda file: file.write(data))
 
 
 def load_network(path: str | Path) -> Network:
-    """Read a network that :func:`save_network` wrote.
+    """Read a network that :func:`save_network` wrote; one in half precision is of float32 again.
 
     Raises
     ------
@@ -75,12 +86,12 @@ def load_network(path: str | Path) -> Network:
         layers = [make_layer(config) for config in json.loads(metadata["layers"])]
         tensors = safetensors.numpy.load_file(path)
         dtypes = {values.dtype for values in tensors.values()}
-        if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
-            raise ValueError("its tensors must be all float32 or all float64")
+        if len(dtypes) != 1 or not dtypes <= {np.dtype(dtype) for dtype in (np.float16, np.float32, np.float64)}:
+            raise ValueError("its tensors must be all float16, all float32 or all float64")
         # Compared before the network is made, so that a header cannot ask for more memory than the file has.
         if _shapes(layers) != {name: values.shape for name, values in tensors.items()}:
             raise ValueError("its tensors do not fit its layers")
-        network = Network(layers, dtype=dtypes.pop())
+        network = Network(layers, dtype=np.promote_types(dtypes.pop(), np.float32))
         for name, values in _tensors(network).items():
             if not np.isfinite(tensors[name]).all():
                 raise ValueError(f"tensor {name} holds NaN or infinity")

@@ -35,6 +35,30 @@ def test_safetensors_round_trip_is_bit_identical(tmp_path_factory, network: ml.N
     np.testing.assert_array_equal(loaded.forward(x), network.forward(x))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_half_precision_rounds_to_float16_and_halves_the_file(tmp_path: Path, dtype: type):
+    network = ml.Network([ml.Dense(100, 100), ml.ReLU(), ml.Dense(100, 3)], seed=1, dtype=dtype)
+    network.parameters[:3] = 65504, 1 / 3, 6e-8
+    ml.save_network(network, tmp_path / "whole.safetensors")
+    ml.save_network(network, tmp_path / "half.safetensors", half=True)
+    loaded = ml.load_network(tmp_path / "half.safetensors")
+    assert loaded.dtype == np.float32
+    np.testing.assert_array_equal(loaded.parameters, network.parameters.astype(np.float16).astype(np.float32))
+    assert loaded.parameters[0] == 65504 and loaded.parameters[1] != np.float32(1 / 3)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[0] - sizes[1] == network.parameters.size * (network.dtype.itemsize - 2)
+    ml.save_network(loaded, tmp_path / "again.safetensors", half=True)
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "half.safetensors").read_bytes()
+
+
+def test_what_half_precision_cannot_hold_is_refused(tmp_path: Path):
+    network = small()
+    network.parameters[1] = -65520
+    with pytest.raises(ValueError, match="up to 65,504"):
+        ml.save_network(network, tmp_path / "network.safetensors", half=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_metadata_and_names(tmp_path: Path):
     file = tmp_path / "network.safetensors"
     ml.save_network(small(), file, {"accuracy": "0.985", "Bemerkung": "schön", "format": "mine"})
@@ -124,6 +148,14 @@ def test_the_forged_files_below_are_right_but_for_what_is_wrong_with_them(tmp_pa
     np.testing.assert_array_equal(ml.load_network(write(tmp_path / "a")).parameters, [1, 0, 0, 1])
 
 
+def test_types_are_not_mixed(tmp_path: Path):
+    layers = [{"type": "Dense", **ml.Dense(2, 2).config()}]
+    right = {"0.W": np.eye(2, dtype=np.float32), "0.b": np.zeros(2, np.float32)}
+    assert ml.load_network(write(tmp_path / "right", layers, right)).dtype == np.float32
+    with pytest.raises(ml.FileFormatError, match="all float16, all float32 or all float64"):
+        ml.load_network(write(tmp_path / "mixed", layers, {**right, "0.b": np.zeros(2, np.float16)}))
+
+
 @pytest.mark.parametrize(
     ("layers", "tensors", "message"),
     [
@@ -142,8 +174,7 @@ def test_the_forged_files_below_are_right_but_for_what_is_wrong_with_them(tmp_pa
         ([DENSE, DENSE], WEIGHTS, "tensors do not fit its layers"),
         ([DENSE], {**WEIGHTS, "1.W": np.eye(2, dtype=np.float32)}, "tensors do not fit its layers"),
         ([DENSE], {"0.V": np.eye(2, dtype=np.float32)}, "tensors do not fit its layers"),
-        ([DENSE], {"0.W": np.eye(2, dtype=np.float16)}, "all float32 or all float64"),
-        ([DENSE], {"0.W": np.eye(2, dtype=np.int64)}, "all float32 or all float64"),
+        ([DENSE], {"0.W": np.eye(2, dtype=np.int64)}, "all float16, all float32 or all float64"),
         ([DENSE], {"0.W": np.full((2, 2), np.nan, np.float32)}, "tensor 0.W holds NaN or infinity"),
         ([{"type": "ReLU"}], {}, "no network"),
         ([], {}, "no network"),

@@ -167,6 +167,7 @@ def test_a_part_of_the_digits_says_that_it_is_one(tmp_path, monkeypatch):
 
 MANY = """import numpy as np
 many = {"b": np.ones(3, np.float32), "a": np.zeros((2, 1), np.float32), "c": np.arange(2.0)}
+many["h"] = np.linspace(0, 1, 5, dtype=np.float16)
 words = {"writer": "ä"}"""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-TYPES = {"F32": "<f4", "F64": "<f8"}
+TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 NAMES = {np.dtype(dtype): name for name, dtype in TYPES.items()}
 
 
