@@ -37,7 +37,7 @@ PAPER, PEN = WORKING_SIZE, 20
 BAR, EDGE = "#0072b2", "#767676"
 """Colours of the picture that stands in for a pad in print."""
 
-MOST_BYTES = 1_000_000
+MOST_BYTES = 1_500_000
 """Of the page that a pad may take."""
 
 _TURNS = np.linspace(0, 1, 25)
@@ -69,7 +69,7 @@ class DigitPad:
         If it is no network, or a layer is of a kind that the page does not know and that has no ``javascript``.
     ValueError
         If it does not lead from 784 to 10, ends in another layer, holds numbers that float16 cannot, or would take
-        more than 1 MB of the page; or if ``opening`` is no such image.
+        more than 1.5 MB of the page; or if ``opening`` is no such image.
     """
 
     def __init__(self, network: Network, *, opening: np.ndarray | None = None):

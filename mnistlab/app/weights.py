@@ -12,7 +12,7 @@ from mnistlab.network import Network
 __all__ = ["DIGITS", "load_digits"]
 
 DIGITS = Path(__file__).with_name("digits.safetensors")
-"""784-300-10, made by ``make app-network``; its metadata say how, and how good it is."""
+"""784-600-10 in half precision, made by ``make app-network``; its metadata say how, and how good it is."""
 
 
 def load_digits(path: str | Path | None = None) -> Network:

@@ -47,7 +47,7 @@ def test_a_pad_has_html_for_the_page_a_picture_for_print_and_text(pad):
     bundle = pad._repr_mimebundle_()
     assert list(bundle) == ["text/html", "application/pdf", "text/plain"]
     assert bundle["application/pdf"].startswith(b"%PDF")
-    assert bundle["text/plain"] == "DigitPad: draw a digit, read by a network 784-300-10"
+    assert bundle["text/plain"] == "DigitPad: draw a digit, read by a network 784-600-10"
     assert len(bundle["text/html"].encode()) < MOST_BYTES
     assert "://" not in bundle["text/html"]
     assert bundle["text/html"].count("<script>") == 1 and bundle["text/html"] == DigitPad(load_digits())._repr_html_()
@@ -83,7 +83,7 @@ def with_parameter(value):
         (ml.Network([ml.Dense(784, 9)]), ValueError, "784 to 9"),
         (ml.Network([ml.Dense(4, 10)]), ValueError, "from 4 to 10"),
         (ml.Network([ml.Dense(784, 10), ml.ReLU()]), ValueError, "end in Dense or Softmax"),
-        (ml.Network([ml.Dense(784, 600), ml.ReLU(), ml.Dense(600, 10)]), ValueError, "show a smaller network"),
+        (ml.Network([ml.Dense(784, 800), ml.ReLU(), ml.Dense(800, 10)]), ValueError, "show a smaller network"),
         (ml.Network([ml.Dense(784, 10), type("Odd", (ml.ReLU,), {})()]), TypeError, "Odd"),
         (with_parameter(np.nan), ValueError, "nan"),
         (with_parameter(7e4), ValueError, "70000"),
