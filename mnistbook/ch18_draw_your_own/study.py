@@ -1,4 +1,4 @@
-"""How well 300 pictures of each kind are read, then 1,000 others, and how sure the network is where there is no digit."""
+"""How well pictures of each kind are read, and how sure the network is where there is no digit."""
 
 from __future__ import annotations
 

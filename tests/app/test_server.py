@@ -103,7 +103,7 @@ def test_a_batch_is_answered_picture_by_picture(client, digits):
 
 def test_health(client):
     content = client.get("/health").json()
-    assert content["status"] == "ok" and content["version"] == ml.__version__ and "300" in content["network"]
+    assert content["status"] == "ok" and content["version"] == ml.__version__ and "600" in content["network"]
 
 
 def test_everything_is_described(client):
