@@ -23,7 +23,7 @@ def stored_studies() -> pd.DataFrame:
             runs = results.read(name)
         except FileNotFoundError:
             continue
-        by = ["processor", "mnistlab", "commit", "date"]
+        by = ["processor", "kernels", "mnistlab", "commit", "date"]
         for place, part in runs.groupby(by, dropna=False):
             rows.append(
                 {

@@ -13,6 +13,7 @@ def test_one_row_a_study_and_place(monkeypatch):
             "seed": [0, 2, 1],
             "seconds": [1800.0, 1800.0, 3600.0],
             "processor": "p",
+            "kernels": "k",
             "mnistlab": "0.1",
             "commit": ["x", "x", "y-dirty"],
             "date": "2026-01-01",
