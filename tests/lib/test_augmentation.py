@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, rotate
 
 import mnistlab as ml
 from mnistlab.images import Augmentation, affine_displacements, elastic_displacements, warp
+from mnistlab.threads import blas_threads
 
 PRESETS = {name: getattr(Augmentation, name) for name in ("mild", "elastic", "affine")}
 DTYPES = [np.uint8, np.float32, np.float64]
@@ -270,11 +271,12 @@ def by_hand(data, augment, epochs: int, seed: int) -> bytes:
     """Train as ``fit`` says that it does, with streams of randomness that are written down here once more."""
     network, optimizer, loss = small(), ml.SGD(0.1, momentum=0.9), ml.SoftmaxCrossEntropy()
     targets = ml.one_hot(data[1])
-    for epoch in range(epochs):
-        order, dropout = np.random.default_rng([seed, epoch + 1]).spawn(2)
-        own = np.random.default_rng([seed, epoch + 1]).spawn(3)[2]
-        for x, t in ml.minibatches(data[0], targets, 64, order):
-            ml.train_step(network, loss, optimizer, augment(x, own) if augment else x, t, 0.0, dropout)
+    with blas_threads(1):  # as in fit: the threads of a product decide how its sums are rounded
+        for epoch in range(epochs):
+            order, dropout = np.random.default_rng([seed, epoch + 1]).spawn(2)
+            own = np.random.default_rng([seed, epoch + 1]).spawn(3)[2]
+            for x, t in ml.minibatches(data[0], targets, 64, order):
+                ml.train_step(network, loss, optimizer, augment(x, own) if augment else x, t, 0.0, dropout)
     return network.parameters.tobytes()
 
 
