@@ -72,7 +72,7 @@ ENTRIES: dict[str, tuple[Entry, ...]] = {
     "drawings": (
         Entry(
             "pictures made of test digits",
-            "that, three times, another network was trained: kinds fell short. Its settings were chosen elsewhere",
+            "that another network was trained, three times: some kinds fell short of the goal",
             which=lambda row: row["collection"] == "everyday",
         ),
         Entry("pictures made of other test digits, first read when that network had been chosen"),
