@@ -71,11 +71,11 @@ ENTRIES: dict[str, tuple[Entry, ...]] = {
     ),
     "drawings": (
         Entry(
-            "pictures made of test digits",
+            "to see whether 97 % of each kind are read rightly",
             "that another network was trained, three times: some kinds fell short of the goal",
             which=lambda row: row["collection"] == "everyday",
         ),
-        Entry("pictures made of other test digits, first read when that network had been chosen"),
+        Entry("the same, first read when that network had been chosen"),
     ),
     "kept": (Entry("a network of a headline, trained once more and kept", "whether the stored accuracy comes out"),),
 }
@@ -173,7 +173,8 @@ def _what(row: pd.Series) -> str:
     if "trial" in row:
         return f"project 3: {row['trial']}"
     if "kind" in row:
-        return "the network that ships; each run is a kind of pictures"
+        each = {"everyday": "pictures", "fresh": "pictures, of other digits"}[row["collection"]]
+        return f"the network that ships; each run is a kind of {each}"
     if "network" in row:
         return row["network"]
     if "project" in row:
