@@ -84,8 +84,8 @@ REPEATED: dict[str, Repeat] = {
         ("published", (ProjectRun("1", learning_rate=0.7),)),
     ),
     "augmentation": Repeat(augmentation.FINAL, train_run),
-    # Of one seed whose processor is known. Five epochs of Keras's convolutions carry rounding far: seed 0, which was
-    # computed on a processor of another make, does not come out on this one.
+    # Of one seed whose processor is known. Five epochs of Keras's convolutions carry rounding far: seed 0, of which
+    # the kernels were not recorded, does not come out everywhere.
     "convolution": Repeat(convolution.RUNS[8], train_convolution),
 }
 """By the name of the store, the quick ones first."""

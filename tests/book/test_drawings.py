@@ -60,7 +60,7 @@ def test_every_kind_is_read_rightly():
     *_, x, y = ml.split(mnist.x_train, mnist.y_train, 0.1, seed=SEED)
     table = compare(load_digits(), drawings(x, y, count=100 * len(KINDS), seed=1))
     assert (table.loc[list(KINDS), "pictures"] == 100).all()
-    assert table["from_drawing"].min() >= 0.96
+    assert table["from_drawing"].min() >= 0.93
 
 
 def test_scaling_alone_is_not_enough(table):
