@@ -28,6 +28,8 @@ DESCRIPTION = "pictures of each kind, read by the network that ships (about 20 m
 
 EACH, FRESH, EMPTY = 300, 1000, 30
 """Pictures of each kind with a digit, others of the same kind from other test digits, and pictures without a digit."""
+PICTURES = {"everyday": EACH, "fresh": FRESH, "foreign": EACH, "nothing": EMPTY}
+"""By collection, how many of each kind."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,14 @@ def measure(run: KindRun, each: int | None = None) -> pd.DataFrame:
     than 60 %, and ``surest`` the largest probability.
     """
     network = load_digits()
+    count = each or PICTURES[run.collection]
     if run.collection == "nothing":
-        files = [data for _, data in nothing(each or EMPTY, kinds=[run.kind])]
+        files = [data for _, data in nothing(count, kinds=[run.kind])]
         answers = np.stack([_probabilities(network, io.BytesIO(data)) for data in files])
         row = {"pictures": len(files)}
     else:
         mnist = load_mnist()
-        pictures = _pictures(run, mnist, each)
+        pictures = _pictures(run, mnist, count)
         digits = np.array([picture.digit for picture in pictures])
         answers = np.stack([_probabilities(network, io.BytesIO(picture.data)) for picture in pictures])
         everything = np.stack([_probabilities(network, picture.open(), from_all_ink) for picture in pictures])
@@ -83,10 +86,10 @@ def measure(run: KindRun, each: int | None = None) -> pd.DataFrame:
     return pd.DataFrame([{"key": run.key, "collection": run.collection, "kind": run.kind, **row}])
 
 
-def _pictures(run: KindRun, mnist: MNIST, each: int | None) -> list[Drawing]:
+def _pictures(run: KindRun, mnist: MNIST, count: int) -> list[Drawing]:
     if run.collection == "foreign":
-        return foreign(each or EACH)
-    start, count = (EACH, each or FRESH) if run.collection == "fresh" else (0, each or EACH)
+        return foreign(count)
+    start = EACH if run.collection == "fresh" else 0
     return everyday(mnist.x_test, mnist.y_test, start + count, kinds=[run.kind])[start:]
 
 

@@ -115,9 +115,8 @@ def looks_of(name: str) -> pd.DataFrame:
     """Return the rows of a store that were tried on the test images, with ``looks``, how often in their training."""
     rows = results.read(name, extra_text=("project", "wrong"))
     if name == "drawings":
-        return rows[rows["collection"].isin(["everyday", "fresh"])].assign(
-            looks=1
-        )  # the other pictures are of no test digits
+        # The other collections are of no test digits.
+        return rows[rows["collection"].isin(["everyday", "fresh"])].assign(looks=1)
     measured = [column for column in rows if column.removeprefix("final_") in ("test_accuracy", "test_loss")]
     rows = rows[rows[measured].notna().any(axis=1)]
     looks = pd.Series(1, index=rows.index)

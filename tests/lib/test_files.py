@@ -149,7 +149,7 @@ def test_the_forged_files_below_are_right_but_for_what_is_wrong_with_them(tmp_pa
 
 
 def test_types_are_not_mixed(tmp_path: Path):
-    layers = [{"type": "Dense", **ml.Dense(2, 2).config()}]
+    layers = [{**DENSE, "bias": True}]
     right = {"0.W": np.eye(2, dtype=np.float32), "0.b": np.zeros(2, np.float32)}
     assert ml.load_network(write(tmp_path / "right", layers, right)).dtype == np.float32
     with pytest.raises(ml.FileFormatError, match="all float16, all float32 or all float64"):
