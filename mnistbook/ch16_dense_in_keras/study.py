@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -10,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from mnistbook import results
 from mnistbook.projects.keras_dense import train_dense
 from mnistbook.projects.registry import DENSE, LIBRARIES, PROJECTS, ProjectRun
+from mnistbook.projects.tensorflow import use_one_thread
 from mnistlab.sweeps.provenance import COLUMNS
 from mnistlab.sweeps.runner import sweep
 
@@ -24,9 +24,6 @@ ANSWERS = f"{NAME}_answers"
 SEEDS = range(5)
 """Those of each model and library."""
 
-ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-"""What TensorFlow reads when it starts: its fast order of additions, and one thread, as NumPy has here."""
-
 
 def runs() -> list[ProjectRun]:
     """Return the configurations, the quick ones first."""
@@ -36,8 +33,7 @@ def runs() -> list[ProjectRun]:
 
 def run(folder: Path, workers: int | None = None) -> None:
     """Do what is missing, and store ``keras_dense.csv``, its curves, and ``keras_dense_answers.csv``."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    use_one_thread()
     with threadpool_limits(1):
         frame = sweep(runs(), folder, task=train_dense, workers=workers)
     answers = results.last_rows(frame)[["key", "project", "library", "seed", "wrong", *COLUMNS]]

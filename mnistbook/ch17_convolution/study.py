@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from mnistbook import results
 from mnistbook.kit.answers import unpack_floats
 from mnistbook.projects.keras_convolution import train_convolution
 from mnistbook.projects.registry import ProjectRun
+from mnistbook.projects.tensorflow import use_one_thread
 from mnistlab.convolution import Conv2D, MaxPool2D
 from mnistlab.layers import Dense, ReLU, Softmax
 from mnistlab.network import Network
@@ -40,8 +43,10 @@ KEPT = RUNS[1]
 
 
 def run(folder: Path, workers: int | None = None) -> None:
-    """Do what is missing, one run at a time on all cores; store ``convolution.csv``, curves, answers and weights."""
-    frame = sweep(RUNS, folder, task=train_convolution, workers=1)
+    """Do what is missing; store ``convolution.csv``, its curves, answers and weights."""
+    use_one_thread()
+    with threadpool_limits(1):
+        frame = sweep(RUNS, folder, task=train_convolution, workers=workers)
     results.write(NAME, frame.drop(columns=["wrong", "weights"]), extra_text=("project",))
     last = results.last_rows(frame)
     results.write(ANSWERS, last[["key", "project", "seed", "wrong", *COLUMNS]], extra_text=("project", "wrong"))

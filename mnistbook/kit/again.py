@@ -46,6 +46,8 @@ class Comparison:
         Whether all digits that are stored came out.
     same_machine
         Whether processor, kernels and versions are those with which the run was stored, and so must all digits be.
+    where
+        The provenance of the process that compared.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Comparison:
     spread: float
     identical: bool
     same_machine: bool
+    where: dict[str, object]
 
     @property
     def tolerance(self) -> float:
@@ -145,6 +148,7 @@ def compare(
             f"{new:.6g}" == f"{old:.6g}" for new, old in zip(again.flat, kept.flat, strict=True) if not math.isnan(old)
         ),
         same_machine=_same_machine(mine.iloc[0]),
+        where=provenance(),
     )
 
 

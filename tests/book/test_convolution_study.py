@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,6 +15,7 @@ from mnistbook.ch17_convolution import study
 from mnistbook.ch17_convolution.costs import inference_speed, multiply_adds
 from mnistbook.kit.answers import right_answers
 from mnistbook.projects import keras_convolution as kc
+from mnistbook.projects import tensorflow
 from mnistbook.projects.images import Images
 from mnistbook.projects.registry import ProjectRun
 from mnistlab.interop import from_keras
@@ -82,7 +84,15 @@ def test_what_is_stored_can_be_read_and_the_kept_network_answers_as_keras_did(fr
     whole = frame.assign(key=runs[0].key, **provenance())
     monkeypatch.setattr(study, "RUNS", runs)
     monkeypatch.setattr(study, "KEPT", runs[0])
-    monkeypatch.setattr(study, "sweep", lambda given, folder, **_: whole)
+    for name in tensorflow.ENVIRONMENT:
+        monkeypatch.setenv(name, "what it was, which the end of the test restores")
+        monkeypatch.delenv(name)
+
+    def sweep(given, folder, **_):
+        assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"  # two add in another order
+        return whole
+
+    monkeypatch.setattr(study, "sweep", sweep)
     write = study.results.write
     monkeypatch.setattr(study.results, "write", lambda *given, **options: write(*given, folder=tmp_path, **options))
     with pytest.MonkeyPatch.context() as patch:

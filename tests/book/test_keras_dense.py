@@ -147,7 +147,7 @@ def test_an_unknown_run_is_refused(arguments):
 def test_the_study_stores_runs_curves_and_answers(few, monkeypatch, tmp_path):
     some = [ProjectRun("1k", seed, library, epochs=2) for seed in (0, 1) for library in LIBRARIES]
     monkeypatch.setattr(study, "runs", lambda: some)
-    monkeypatch.setattr(study, "ENVIRONMENT", {})
+    monkeypatch.setattr(study, "use_one_thread", lambda: None)
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     monkeypatch.setattr(runner, "provenance", lambda: dict.fromkeys(COLUMNS, "x"))
     study.run(tmp_path / "runs", workers=1)
