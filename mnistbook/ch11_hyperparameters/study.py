@@ -220,6 +220,8 @@ def judged(frame: pd.DataFrame) -> dict[str, Run]:
     parts, more = first_round(), beyond()
     widths, batches = parts["width"] + more["width"], parts["batch size"]
     short = {f"{width} units": [run for run in widths if run.hidden == (width,)] for width in (*WIDTHS, 2 * WIDTHS[-1])}
+    short |= {f"batches of {size}": [run for run in batches if run.batch_size == size] for size in BATCH_SIZES}
+    short |= {f"momentum {mu:g}": [run for run in parts["momentum"] if run.momentum == mu] for mu in MOMENTA}
     short |= {"batches of the grid": batches, "batches beyond it": batches + more["batch size"]} | methods()
     settings = {name: best(frame, runs) for name, runs in short.items()}
     long, parts = ("width", "width, beyond the grid", "cosine schedule", "two layers or more"), contestants()
@@ -232,9 +234,14 @@ def fresh_runs(frame: pd.DataFrame) -> list[Run]:
 
 
 def verdict(settings: dict[str, Run], first: str, second: str, comparisons: int = 1) -> Judgement:
-    """Judge two of the settings of :func:`judged`, by name, by the report's one rule."""
-    runs = (with_seeds([settings[name]], FINAL_SEEDS) for name in (first, second))
-    return judge(*(right_answers(ANSWERS, some) for some in runs), comparisons=comparisons)
+    """Judge two of the settings of :func:`judged`, by name, by the report's one rule.
+
+    Seeds are paired where they give the same first weights.
+    """
+    pair = [settings[name] for name in (first, second)]
+    starts = {(one.hidden, one.initializer) for one in pair}
+    right = (right_answers(ANSWERS, with_seeds([one], FINAL_SEEDS)) for one in pair)
+    return judge(*right, same_starts=len(starts) == 1, comparisons=comparisons)
 
 
 def run(folder: Path, workers: int | None = None) -> None:
