@@ -48,7 +48,7 @@ def importances(study: Any) -> dict[str, float]:
     """
     optuna = load_optuna()
     evaluators = [optuna.importance.FanovaImportanceEvaluator(seed=seed) for seed in range(10)]
-    found = [optuna.importance.get_param_importances(study, evaluator=one, normalize=False) for one in evaluators]
+    found = [one.evaluate(study) for one in evaluators]
     return {name: float(np.mean([shares[name] for shares in found])) for name in found[0]}
 
 
