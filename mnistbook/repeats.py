@@ -11,9 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -25,12 +23,12 @@ from mnistbook.ch12_generalization import study as generalization
 from mnistbook.ch13_augmentation import study as augmentation
 from mnistbook.ch17_convolution import study as convolution
 from mnistbook.kit import again
+from mnistbook.kit.kernels import call_with
 from mnistbook.projects.keras_convolution import train_convolution
 from mnistbook.projects.keras_dense import train_dense
 from mnistbook.projects.networks import AUTHORS_SEED, train_project
 from mnistbook.projects.registry import ProjectRun
 from mnistbook.projects.tensorflow import use_one_thread
-from mnistlab.sweeps.provenance import provenance
 from mnistlab.sweeps.run import train_run
 from mnistlab.sweeps.runner import Configuration
 
@@ -96,17 +94,9 @@ REPEATED: dict[str, Repeat] = {
         ("published", (ProjectRun("1", learning_rate=0.7),)),
     ),
     "augmentation": Repeat(augmentation.FINAL, train_run),
-    # Of one seed whose processor is known. Five epochs of Keras's convolutions carry rounding far: seed 0, of which
-    # the kernels were not recorded, does not come out everywhere.
-    "convolution": Repeat(convolution.RUNS[8], train_convolution),
+    "convolution": Repeat(convolution.RUNS[0], train_convolution),
 }
 """By the name of the store, the quick ones first."""
-
-CHOICE = "OPENBLAS_CORETYPE"
-"""Names the kernels that OpenBLAS is to use, in place of those that it would choose."""
-
-INSTRUCTIONS = {"Haswell": "avx2", "SkylakeX": "avx512f"}
-"""What a processor must have for kernels that were stored: OpenBLAS does not ask."""
 
 SHORT = ("hyperparameters", "generalization")
 """Those that a build can afford."""
@@ -122,26 +112,24 @@ def stored_curves(name: str) -> pd.DataFrame:
     return curves
 
 
-def repeat(name: str, curves: pd.DataFrame | None = None) -> again.Comparison:
-    """Train the run of a store again with the kernels of what is stored, and compare it with that, or ``curves``."""
+def repeat(name: str, curves: pd.DataFrame | None = None, kernels: str | None = None) -> again.Comparison:
+    """Train the run of a store again, and compare it with ``curves``, or what is stored.
+
+    Parameters
+    ----------
+    name
+        Of the store.
+    curves
+        Rows as :func:`stored_curves` returns them.
+    kernels
+        Those of the BLAS, where the processor can run them; by default those with which the run was stored.
+    """
     rows = stored_curves(name)
     stored = rows.loc[rows["key"] == REPEATED[name].run.key, "kernels"].iloc[0]
-    here = provenance()
-    if stored == here["kernels"] or INSTRUCTIONS.get(stored) not in str(here["features"]).split():
-        return _repeat_here(name, curves)
-    before = os.environ.get(CHOICE)
-    os.environ[CHOICE] = stored
-    try:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as another:  # a BLAS reads it when it is loaded
-            return another.submit(_repeat_here, name, curves).result()
-    finally:
-        del os.environ[CHOICE]
-        if before is not None:
-            os.environ[CHOICE] = before
+    return call_with(stored if kernels is None else kernels, _repeat, name, curves)
 
 
-def _repeat_here(name: str, curves: pd.DataFrame | None = None) -> again.Comparison:
-    """Train the run of a store again with the kernels that this process has, and compare it."""
+def _repeat(name: str, curves: pd.DataFrame | None) -> again.Comparison:
     chosen = REPEATED[name]
     with threadpool_limits(1):
         frame = chosen.task(chosen.run).assign(key=chosen.run.key)

@@ -33,24 +33,25 @@ class PublishedNumber(NamedTuple):
     """A number as its authors gave it: a share of right answers in percent, or a loss in nats.
 
     ``unit`` is that of its last digit; ``at_least`` says that they gave a bound; ``measured`` is the column of our
-    stored results that holds the same quantity.
+    stored results that holds the same quantity; ``images`` is how many it was measured on.
     """
 
     value: float
     unit: float
     measured: str = "test_accuracy"
     at_least: bool = False
+    images: int = 10_000
 
 
 ACCURACY = {
     ("1", 0.01): PublishedNumber(79.69, 0.01),
     ("1", 0.7): PublishedNumber(97.25, 0.01),
     ("1", 1.5): PublishedNumber(93.09, 0.01),
-    ("2", 0.000125): PublishedNumber(93.4, 0.1, "running_accuracy"),
+    ("2", 0.000125): PublishedNumber(93.4, 0.1, "running_accuracy", images=60_000),
     ("3a", 0.1): PublishedNumber(98.38, 0.01),
     ("3b", 0.1): PublishedNumber(98.73, 0.01),
     ("4", 0.001): PublishedNumber(99, 1, at_least=True),
-    ("5", 0.1): PublishedNumber(97, 1),
+    ("5", 0.1): PublishedNumber(97, 1, images=7_000),
 }
 """Of the networks written from scratch, by project and learning rate. Project 1's text contradicts itself about its
 upper two; the cells of its notebook say which is which."""

@@ -4,7 +4,8 @@ One rule for all of them. A published number **comes out** if it lies where one 
 probability 95 %, by the spread over seeds; and, where it is an accuracy, no further from our mean than two shares of so
 many images may differ by chance. Both are reported, and the stricter decides. The second test pairs nothing, since
 nobody knows on which images the authors' networks were wrong; so it is cautious, and decides where there are few seeds.
-From one run nothing comes out: it shows no spread.
+From one run nothing comes out: it shows no spread. Nor is anything said where none of our own runs lies in the
+interval: their mean is then no place where a run ends.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def accuracy_table(runs: pd.DataFrame) -> pd.DataFrame:
                 "± sd": values.std(ddof=1) if len(values) > 1 else np.nan,
                 "runs": len(values),
                 "one more run": interval_text(*one_more_run(values)),
-                "images": interval_text(*difference_interval(values.mean())),
+                "images": interval_text(*difference_interval(values.mean(), number.images)),
                 "comes out": verdict(number, values),
             }
         )
@@ -85,7 +86,7 @@ def accuracy_overview(runs: pd.DataFrame, in_keras: pd.DataFrame) -> pd.DataFram
         ours.append(100 * in_keras.loc[in_keras["project"] == project, number.measured].to_numpy())
     rows = []
     for name, number, values in zip(names, numbers, ours, strict=True):
-        low, high = strict_interval(values)
+        low, high = strict_interval(values, number.images)
         row = {"network": name, "published": number.value, "ours": values.mean(), "from": low, "to": high}
         rows.append(row | {"runs": len(values), "comes out": verdict(number, values)})
     return pd.DataFrame(rows)
@@ -110,10 +111,10 @@ def one_more_run(values: np.ndarray, most: float = 100.0) -> tuple[float, float]
     return max(low, 0.0), min(high, most)  # few runs may say that more than all is possible
 
 
-def strict_interval(percents: np.ndarray) -> tuple[float, float]:
+def strict_interval(percents: np.ndarray, images: int = 10_000) -> tuple[float, float]:
     """Return what lies both where a further run would fall, and no further away than images allow."""
     percents = np.asarray(percents)
-    low, high = zip(one_more_run(percents), difference_interval(percents.mean()), strict=True)
+    low, high = zip(one_more_run(percents), difference_interval(percents.mean(), images), strict=True)
     return float(np.nanmax(low)), float(np.nanmin(high))
 
 
@@ -128,16 +129,21 @@ def difference_interval(percent: float, images: int = 10_000) -> tuple[float, fl
 
 
 def verdict(number: PublishedNumber, values: np.ndarray) -> str:
-    """Say whether a published number comes out, given our runs: "yes", "no" and on which side ours is, or "one run".
+    """Say whether a published number comes out, given our runs: "yes", "no" and on which side ours is, or why not.
+
+    Nothing is said of "one run", and it is "open" where the interval holds none of our runs.
 
     Accuracies are in percent. The intervals are widened by half a unit of the last digit that was published. Of a bound
     it is asked whether anything that reaches it lies in them. A loss is asked for the spread over seeds alone.
     """
     loss = "loss" in number.measured
-    low, high = one_more_run(values, most=np.inf) if loss else strict_interval(values)
-    if not number.at_least and number.value < low - number.unit / 2:
+    low, high = one_more_run(values, most=np.inf) if loss else strict_interval(values, number.images)
+    half = number.unit / 2
+    if not ((low - half <= values) & (values <= high + half)).any():
+        return "open"
+    if not number.at_least and number.value < low - half:
         return "no: ours is higher"
-    if number.value > high + (0 if number.at_least else number.unit / 2):
+    if number.value > high + (0 if number.at_least else half):
         return "no: ours is lower"
     return "yes" if len(values) > 1 else "one run"
 

@@ -7,6 +7,7 @@ import pytest
 from mnistbook import headlines, repeats, results
 from mnistbook.kit import again, kept
 from mnistbook.kit.answers import right_rows
+from mnistbook.kit.kernels import available
 from mnistbook.studies import find_studies
 from mnistlab.layers import Dense
 from mnistlab.network import Network
@@ -81,7 +82,7 @@ def test_a_run_that_is_really_trained_comes_out_and_would_not_in_another_s_place
     assert one.difference < 0.01
     key = repeats.REPEATED[name].run.key
     kernels = rows.loc[rows["key"] == key, "kernels"].iloc[0]
-    if repeats.INSTRUCTIONS.get(kernels) in provenance()["features"].split():  # then with what it was stored with
+    if kernels in available():
         assert one.where["kernels"] == kernels
     assert not repeats.repeat(name, exchanged(rows, key, again.family(rows, key)[0])).holds
 
@@ -150,7 +151,7 @@ def test_the_headlines_networks_read_the_test_images_as_they_did():
     table = headlines.read_again().set_index("network")
     assert set(table.index) == set(headlines.HEADLINES)
     assert (table["differs"] <= 2).all() and (table["nearest other seed"] > 10).all()
-    assert (table["study's run"] < table["nearest other seed"]).all()
+    assert (table["study's run"] < table["nearest other seed"] / 2).all()
     stored = results.read(headlines.KEPT, extra_text=("wrong",)).set_index("network")
     for name in headlines.HEADLINES:
         assert (results.FOLDER / f"{name}.npz").stat().st_size <= 1_000_000

@@ -71,3 +71,12 @@ def test_every_notebook_that_reads_the_test_images_says_for_what():
         if re.search(r"\b[xy]_test\b|\btest_images\b|\bread_again\b", code):
             found.add(path.stem)
     assert found == set(ledger.BUILT)
+
+
+def test_a_look_after_each_epoch_is_counted_whatever_its_column_is_called():
+    curves = results.read_curves("keras_dense", extra_text=("project",))
+    last = curves.drop_duplicates("key", keep="last")
+    on_test_images = last.loc[last["watched_accuracy"] == last["test_accuracy"], "key"]
+    table = ledger.ledger()
+    looks = table.loc[table["store"] == "keras_dense", "looks"].sum()
+    assert looks == curves["key"].isin(on_test_images).sum() + (~last["key"].isin(on_test_images)).sum()

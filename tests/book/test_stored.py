@@ -1,9 +1,11 @@
-"""The list of stored studies."""
+"""The list of stored studies, and that every row says where it comes from."""
 
 import pandas as pd
+import pytest
 
 from mnistbook import results
 from mnistbook.ch91_this_build import inventory
+from mnistlab.sweeps.provenance import COLUMNS, NOT_RECORDED
 
 
 def test_one_row_a_study_and_place(monkeypatch):
@@ -43,3 +45,14 @@ def test_every_stored_file_is_in_the_list():
     again = {"kept", "repeated"}  # runs of the studies, trained anew
     assert names - again == listed | timings | (of_the_same_runs & names)
     assert "published_from_seed" in listed
+
+
+@pytest.mark.parametrize("path", sorted(results.FOLDER.glob("*.csv")), ids=lambda path: path.stem)
+def test_every_row_says_with_what_it_was_computed(path):
+    if path.stem.endswith("_curves"):  # their runs say so
+        return
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert set(COLUMNS) <= set(rows)
+    where = rows[list(COLUMNS)]
+    assert not where.isin(["", "unknown", NOT_RECORDED]).any(axis=None)
+    assert not where["commit"].str.endswith("-dirty").any()

@@ -103,3 +103,17 @@ def test_stored_rows_of_keras_have_the_names_of_the_print_outs():
         if project != "1k":  # which put images aside; the others tried the test images
             assert last["validation_accuracy"].tolist() == pytest.approx(finals["test_accuracy"].tolist(), abs=1e-6)
     assert set(framework.final_rows()["project"]) == set(KERAS_ACCURACY)
+
+
+def test_where_no_run_of_ours_lies_in_the_interval_the_number_is_left_open():
+    """Runs that end low or high have a mean at which none ends."""
+    ends = np.array([25.0, 40.0, 92.0, 93.0, 93.5])
+    assert verdicts.verdict(PublishedNumber(93.1, 0.1), ends) == "open"
+    assert verdicts.verdict(PublishedNumber(93.1, 0.1), ends[2:]) == "yes"
+
+
+def test_fewer_images_allow_more():
+    values = np.array([96.4, 96.6, 96.5, 97.9, 97.1])
+    assert verdicts.strict_interval(values, 7_000)[0] < verdicts.strict_interval(values)[0]
+    assert verdicts.verdict(PublishedNumber(97.45, 0.01), values) == "no: ours is lower"
+    assert verdicts.verdict(PublishedNumber(97.45, 0.01, images=7_000), values) == "yes"
