@@ -95,8 +95,8 @@ def _commit() -> str:
     try:
         commit = _git(folder, "rev-parse", "HEAD")[:12]
         # Pages and results may change while experiments run; what computes the numbers may not.
-        code = ("mnistlab", "mnistbook", "pyproject.toml", ":(exclude)mnistbook/results/*.csv")
-        changed = _git(folder, "status", "--porcelain", "--", *code)
+        results = (":(exclude)mnistbook/results/*.csv", ":(exclude)mnistbook/results/*.npz")
+        changed = _git(folder, "status", "--porcelain", "--", "mnistlab", "mnistbook", "pyproject.toml", *results)
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return f"{commit}-dirty" if changed else commit
