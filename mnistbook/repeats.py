@@ -94,7 +94,7 @@ REPEATED: dict[str, Repeat] = {
         ("published", (ProjectRun("1", learning_rate=0.7),)),
     ),
     "augmentation": Repeat(augmentation.FINAL, train_run),
-    "convolution": Repeat(convolution.RUNS[0], train_convolution),
+    "convolution": Repeat(convolution.RUNS[8], train_convolution),
 }
 """By the name of the store, the quick ones first."""
 

@@ -11,9 +11,5 @@ ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_
 
 
 def use_one_thread() -> None:
-    """Set what is not set yet of :data:`ENVIRONMENT`, for this process and those that it starts.
-
-    A TensorFlow that has been imported keeps what it read.
-    """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    """Set :data:`ENVIRONMENT` for this process and those that it starts, before TensorFlow is imported."""
+    os.environ |= ENVIRONMENT

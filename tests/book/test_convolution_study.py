@@ -85,8 +85,7 @@ def test_what_is_stored_can_be_read_and_the_kept_network_answers_as_keras_did(fr
     monkeypatch.setattr(study, "RUNS", runs)
     monkeypatch.setattr(study, "KEPT", runs[0])
     for name in tensorflow.ENVIRONMENT:
-        monkeypatch.setenv(name, "what it was, which the end of the test restores")
-        monkeypatch.delenv(name)
+        monkeypatch.setenv(name, "what the study replaces, until the end of the test")
 
     def sweep(given, folder, **_):
         assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"  # two add in another order
