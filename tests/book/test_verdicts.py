@@ -110,6 +110,8 @@ def test_where_no_run_of_ours_lies_in_the_interval_the_number_is_left_open():
     ends = np.array([25.0, 40.0, 92.0, 93.0, 93.5])
     assert verdicts.verdict(PublishedNumber(93.1, 0.1), ends) == "open"
     assert verdicts.verdict(PublishedNumber(93.1, 0.1), ends[2:]) == "yes"
+    one = np.array([0.05])  # has no interval that could hold it
+    assert verdicts.verdict(PublishedNumber(0.06, 0.0001, "test_loss"), one) == "one run"
 
 
 def test_fewer_images_allow_more():
