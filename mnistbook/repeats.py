@@ -32,16 +32,7 @@ from mnistbook.projects.tensorflow import use_one_thread
 from mnistlab.sweeps.run import train_run
 from mnistlab.sweeps.runner import Configuration
 
-__all__ = [
-    "OUTCOMES",
-    "REPEATED",
-    "SHORT",
-    "Repeat",
-    "main",
-    "outcomes",
-    "repeat",
-    "stored_curves",
-]
+__all__ = ["OUTCOMES", "REPEATED", "SHORT", "Repeat", "main", "outcomes", "repeat", "stored_curves"]
 
 OUTCOMES = "repeated"
 """Name of the stored file of what came out."""
@@ -94,7 +85,7 @@ REPEATED: dict[str, Repeat] = {
         ("published", (ProjectRun("1", learning_rate=0.7),)),
     ),
     "augmentation": Repeat(augmentation.FINAL, train_run),
-    "convolution": Repeat(convolution.RUNS[8], train_convolution),
+    "convolution": Repeat(convolution.runs_of("5c")[-1], train_convolution),
 }
 """By the name of the store, the quick ones first."""
 
@@ -124,16 +115,17 @@ def repeat(name: str, curves: pd.DataFrame | None = None, kernels: str | None = 
     kernels
         Those of the BLAS, where the processor can run them; by default those with which the run was stored.
     """
-    rows = stored_curves(name)
-    stored = rows.loc[rows["key"] == REPEATED[name].run.key, "kernels"].iloc[0]
-    return call_with(stored if kernels is None else kernels, _repeat, name, curves)
+    stored = stored_curves(name)
+    if kernels is None:
+        kernels = stored.loc[stored["key"] == REPEATED[name].run.key, "kernels"].iloc[0]
+    return call_with(kernels, _repeat, name, stored if curves is None else curves)
 
 
-def _repeat(name: str, curves: pd.DataFrame | None) -> again.Comparison:
+def _repeat(name: str, curves: pd.DataFrame) -> again.Comparison:
     chosen = REPEATED[name]
     with threadpool_limits(1):
         frame = chosen.task(chosen.run).assign(key=chosen.run.key)
-    return again.compare(stored_curves(name) if curves is None else curves, frame, chosen.other_keys)
+    return again.compare(curves, frame, chosen.other_keys)
 
 
 def outcomes(live: Iterable[again.Comparison] = ()) -> pd.DataFrame:

@@ -47,8 +47,7 @@ def importances(study: Any) -> dict[str, float]:
     What is missing to 1 belongs to several of them together.
     """
     optuna = load_optuna()
-    evaluators = [optuna.importance.FanovaImportanceEvaluator(seed=seed) for seed in range(10)]
-    found = [one.evaluate(study) for one in evaluators]
+    found = [optuna.importance.FanovaImportanceEvaluator(seed=seed).evaluate(study) for seed in range(10)]
     return {name: float(np.mean([shares[name] for shares in found])) for name in found[0]}
 
 
