@@ -16,8 +16,10 @@ from mnistbook.kit.source import Source
 from mnistbook.kit.stopwatch import Stopwatch
 from mnistbook.projects.images import Images
 from mnistbook.projects.networks import deskewed, plain
+from mnistbook.projects.running_accuracy import RunningAccuracy
 from mnistlab.initializers import Glorot
 from mnistlab.interop.keras_models import import_keras
+from mnistlab.losses import Loss, SoftmaxCrossEntropy
 from mnistlab.network import Network
 from mnistlab.optimizers import Optimizer, RMSprop
 from mnistlab.perceptron import multilayer_perceptron
@@ -99,9 +101,17 @@ def keras_network(model: DenseModel, seed: int) -> Any:
     return network
 
 
-def fit_keras(network: Any, model: DenseModel, x: np.ndarray, t: np.ndarray, epochs: int, callbacks: Sequence) -> None:
-    """Train it on rows ``x`` and one-hot rows ``t``, as a Keras program does."""
-    network.fit(x, t, batch_size=model.batch_size, epochs=epochs, callbacks=callbacks, verbose=0)
+def fit_keras(
+    network: Any, model: DenseModel, x: np.ndarray, t: np.ndarray, epochs: int, seed: int, callbacks: Sequence
+) -> None:
+    """Train it on rows ``x`` and one-hot rows ``t``, as a Keras program does, in a new order each epoch.
+
+    Keras's own shuffling has new orders only where no seed is set; with one it repeats the first.
+    """
+    orders, size = np.random.default_rng(seed), model.batch_size
+    for _ in range(epochs):
+        order = orders.permutation(len(x))
+        network.fit(x[order], t[order], batch_size=size, shuffle=False, callbacks=callbacks, verbose=0)
 
 
 def mnistlab_network(model: DenseModel, seed: int) -> Network:
@@ -111,13 +121,18 @@ def mnistlab_network(model: DenseModel, seed: int) -> Network:
 
 
 def fit_mnistlab(
-    network: Network, model: DenseModel, x: np.ndarray, t: np.ndarray, epochs: int, seed: int, note: Callable
+    network: Network,
+    model: DenseModel,
+    x: np.ndarray,
+    t: np.ndarray,
+    epochs: int,
+    seed: int,
+    loss: Loss,
+    note: Callable,
 ) -> None:
     """Train it on rows ``x`` and one-hot rows ``t``, as a program with mnistlab does."""
-    optimizer, size = model.optimizer(), model.batch_size
-    fit(
-        network, x, t, optimizer=optimizer, epochs=epochs, batch_size=size, seed=seed, on_epoch_end=note, progress=False
-    )
+    options = {"loss": loss, "optimizer": model.optimizer(), "batch_size": model.batch_size, "seed": seed}
+    fit(network, x, t, epochs=epochs, on_epoch_end=note, progress=False, **options)
 
 
 def train_dense(run: ProjectRun) -> pd.DataFrame:
@@ -139,10 +154,11 @@ def train(run: ProjectRun) -> tuple[Any, pd.DataFrame]:
         The trained network.
     pandas.DataFrame
         One row an epoch: ``project``, ``library``, ``framework`` with its versions, ``seed``; ``parameters``, their
-        number; ``epoch``; ``loss``, the mean over the epoch's steps; ``watched_loss`` and ``watched_accuracy`` after
-        the epoch; ``seconds`` and ``cpu_seconds`` of training alone, on the clock and of the processor; in the last
-        row only, ``test_loss``, ``test_accuracy`` and ``wrong``, the indices of the test images on which the network
-        is wrong, separated by blanks.
+        number; ``epoch``; ``loss`` and ``running_accuracy``, means over the epoch's steps, each taken before its step
+        while the weights move; ``watched_loss`` and ``watched_accuracy`` after the epoch; ``seconds`` and
+        ``cpu_seconds`` of training alone, on the clock and of the processor; in the last row only, ``test_loss``,
+        ``test_accuracy`` and ``wrong``, the indices of the test images on which the network is wrong, separated by
+        blanks.
 
     Raises
     ------
@@ -155,11 +171,12 @@ def train(run: ProjectRun) -> tuple[Any, pd.DataFrame]:
     network, attempt = (_in_keras if run.library == "keras" else _in_mnistlab)(model, run.seed)
     watch, rows = Stopwatch(), []
 
-    def end_epoch(loss: float) -> None:
+    def end_epoch(loss: float, running_accuracy: float) -> None:
         """Stop the watch, try the network, and start the watch again."""
         times = watch.stop()
         watched_loss, watched_accuracy = attempt(*watched)
-        row = {"epoch": len(rows) + 1, "loss": loss, "watched_loss": watched_loss, "watched_accuracy": watched_accuracy}
+        row = {"epoch": len(rows) + 1, "loss": loss, "running_accuracy": running_accuracy}
+        row |= {"watched_loss": watched_loss, "watched_accuracy": watched_accuracy}
         rows.append(row | times._asdict())
         watch.start()
 
@@ -167,12 +184,15 @@ def train(run: ProjectRun) -> tuple[Any, pd.DataFrame]:
         # Keras takes the time of validation as part of an epoch, so it validates in a callback here, as mnistlab does.
         callback = import_keras().callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: watch.start(),
-            on_epoch_end=lambda epoch, logs: end_epoch(logs["loss"]),
+            on_epoch_end=lambda epoch, logs: end_epoch(logs["loss"], logs["accuracy"]),
         )
-        fit_keras(network, model, *images.train, epochs, [callback])
+        fit_keras(network, model, *images.train, epochs, run.seed, [callback])
     else:
+        loss = RunningAccuracy(SoftmaxCrossEntropy())  # Keras counts the right answers, too
         watch.start()
-        fit_mnistlab(network, model, *images.train, epochs, run.seed, lambda row: end_epoch(row["loss"]))
+        fit_mnistlab(
+            network, model, *images.train, epochs, run.seed, loss, lambda row: end_epoch(row["loss"], loss.take())
+        )
     parameters = network.parameters.size if run.library == "mnistlab" else network.count_params()
     fixed = {"project": run.project, "library": run.library, "framework": _framework(run.library), "seed": run.seed}
     fixed["parameters"] = parameters

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.ndimage import affine_transform
 
 from mnistbook.projects.images import Images, Pair
+from mnistbook.projects.running_accuracy import RunningAccuracy
 from mnistlab.data import one_hot, split, to_vectors
 from mnistlab.images import moments
 from mnistlab.initializers import LeCun, Normal, Uniform
@@ -88,7 +89,7 @@ def train_project(run: ProjectRun) -> pd.DataFrame:
         frame = project.train(run.seed, rate, epochs).drop(columns="wrong")
         return frame.assign(project=run.project, seed=run.seed, rate=rate, diverged=False)
     images, network = project.images(run.seed), project.network(run.seed)
-    score = _Score(project.loss())
+    score = RunningAccuracy(project.loss())
     rows: list[dict[str, object]] = []
     fixed = {"project": run.project, "seed": run.seed, "rate": rate}
 
@@ -116,30 +117,6 @@ def train_project(run: ProjectRun) -> pd.DataFrame:
     except TrainingDiverged as error:
         rows.append({**fixed, "epoch": error.epoch, "diverged": True})
     return pd.DataFrame(rows)
-
-
-class _Score(Loss):
-    """A loss that also counts how often the largest output is the right one, as some authors did while training."""
-
-    def __init__(self, loss: Loss):
-        self.loss, self.right, self.seen = loss, 0, 0
-
-    def forward(self, outputs: np.ndarray, targets: np.ndarray) -> np.floating:
-        self.right += int(np.count_nonzero(outputs.argmax(axis=1) == targets.argmax(axis=1)))
-        self.seen += len(outputs)
-        return self.loss.forward(outputs, targets)
-
-    def backward(self) -> np.ndarray:
-        return self.loss.backward()
-
-    def check_targets(self, targets: np.ndarray) -> None:
-        self.loss.check_targets(targets)
-
-    def take(self) -> float:
-        """Return the share of right answers since the last call."""
-        share = self.right / self.seen
-        self.right = self.seen = 0
-        return share
 
 
 # Project 1: AnnaPakir/mnist

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pandas as pd
@@ -106,6 +108,37 @@ def test_a_training_learns_and_says_what_it_reached(few, project, library):
     assert last["test_loss"] == pytest.approx(-np.log((p * t).sum(axis=1)).mean(), rel=1e-3)
     assert frame["test_loss"].isna().tolist() == [True, False]
     assert (frame[["seconds", "cpu_seconds"]] > 0).all(axis=None)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_right_answers_are_counted_before_each_step(few, library, monkeypatch):
+    monkeypatch.setattr(keras_dense, "images_of", lambda model: Images(few.train, few.test))
+    still = replace(PROJECTS["5k"], optimizer=lambda: ml.SGD(1e-9), keras_optimizer=lambda k: k.optimizers.SGD(1e-9))
+    monkeypatch.setitem(PROJECTS, "5k", still)
+    network, frame = keras_dense.train(ProjectRun("5k", 1, library, epochs=2))
+    x, t = few.train
+    p = keras_dense.probabilities(network, x)
+    right = (p.argmax(axis=1) == t.argmax(axis=1)).mean()
+    np.testing.assert_allclose(frame["running_accuracy"], right, atol=1.5 / len(x))  # a near tie may turn
+    assert 0 < right < 1
+
+
+def test_keras_sees_a_new_order_each_epoch_and_the_same_for_one_seed():
+    class Network:
+        def __init__(self):
+            self.orders = []
+
+        def fit(self, x, t, *, batch_size, shuffle, callbacks, verbose):
+            assert not shuffle and batch_size == 256 and (x == t).all()
+            self.orders.append(x.tolist())
+
+    x = np.arange(50)
+    first, again, another = (Network() for _ in range(3))
+    for network, seed in ((first, 0), (again, 0), (another, 1)):
+        keras_dense.fit_keras(network, PROJECTS["5k"], x, x, 3, seed, [])
+    assert first.orders == again.orders != another.orders
+    assert len({tuple(order) for order in first.orders}) == 3
+    assert all(sorted(order) == x.tolist() for order in first.orders)
 
 
 def test_where_nothing_is_put_aside_the_test_images_are_tried_after_each_epoch(few, monkeypatch):
