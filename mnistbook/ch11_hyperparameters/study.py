@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -216,16 +217,27 @@ def final_runs(frame: pd.DataFrame) -> list[Run]:
 
 
 def judged(frame: pd.DataFrame) -> dict[str, Run]:
-    """Return the settings of which the chapter says that one is better than another: each at its own best rate."""
+    """Return the settings of which the chapter says that one is better than another, by name.
+
+    Each is at its own best rate, but for stacks of ReLU layers, which are there at the ends of the grid too:
+    "relu x 4 at 0.64".
+    """
     parts, more = first_round(), beyond()
     widths, batches = parts["width"] + more["width"], parts["batch size"]
     short = {f"{width} units": [run for run in widths if run.hidden == (width,)] for width in (*WIDTHS, 2 * WIDTHS[-1])}
     short |= {f"batches of {size}": [run for run in batches if run.batch_size == size] for size in BATCH_SIZES}
     short |= {f"momentum {mu:g}": [run for run in parts["momentum"] if run.momentum == mu] for mu in MOMENTA}
+    ends = {}
+    for activation, depth in product(ACTIVATIONS, DEPTHS):
+        stack = [run for run in parts["depth"] if run.activation == activation and len(run.hidden) == depth]
+        short[f"{activation} x {depth}"] = stack
+        if activation == "relu":
+            at_ends = (run for run in stack if run.learning_rate in (COARSE_RATES[0], COARSE_RATES[-1]))
+            ends |= {f"relu x {depth} at {run.learning_rate:g}": replace(run, seed=SEEDS[0]) for run in at_ends}
     short |= {"batches of the grid": batches, "batches beyond it": batches + more["batch size"]} | methods()
     settings = {name: best(frame, runs) for name, runs in short.items()}
     long, parts = ("width", "width, beyond the grid", "cosine schedule", "two layers or more"), contestants()
-    return settings | {f"{name}, long": replace(best(frame, parts[name]), **LONG) for name in long}
+    return settings | ends | {f"{name}, long": replace(best(frame, parts[name]), **LONG) for name in long}
 
 
 def fresh_runs(frame: pd.DataFrame) -> list[Run]:

@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from mnistbook.kit.metrics import prediction_interval
-from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, PublishedNumber
+from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, TEST_LOSS, PublishedNumber
 
 __all__ = [
     "accuracy_overview",
     "accuracy_table",
     "difference_interval",
     "interval_text",
+    "loss_table",
     "one_more_run",
     "strict_interval",
     "verdict",
@@ -89,6 +90,39 @@ def accuracy_overview(runs: pd.DataFrame, in_keras: pd.DataFrame) -> pd.DataFram
         low, high = strict_interval(values, number.images)
         row = {"network": name, "published": number.value, "ours": values.mean(), "from": low, "to": high}
         rows.append(row | {"runs": len(values), "comes out": verdict(number, values)})
+    return pd.DataFrame(rows)
+
+
+def loss_table(runs: pd.DataFrame, in_keras: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each published test loss: theirs, ours with spread, where a further run would fall, verdict.
+
+    Parameters
+    ----------
+    runs, in_keras
+        As for :func:`accuracy_overview`; a network written from scratch is looked for in the first.
+
+    Raises
+    ------
+    ValueError
+        If a published loss has no run.
+    """
+    rows = []
+    for project, number in TEST_LOSS.items():
+        frame = in_keras if project in KERAS_ACCURACY else runs
+        values = frame.loc[frame["project"] == project, number.measured].to_numpy()
+        if not len(values):
+            raise ValueError(f"there is no run of project {project}, whose test loss was published")
+        rows.append(
+            {
+                "project": project,
+                "published": number.value,
+                "ours": values.mean(),
+                "± sd": values.std(ddof=1) if len(values) > 1 else np.nan,
+                "runs": len(values),
+                "one more run": interval_text(*one_more_run(values, most=np.inf), digits=4),
+                "comes out": verdict(number, values),
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mnistbook.ch10_published import framework
 from mnistbook.projects import verdicts
-from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, KERAS_EPOCHS, PublishedNumber
+from mnistbook.projects.published import ACCURACY, KERAS_ACCURACY, KERAS_EPOCHS, TEST_LOSS, PublishedNumber
 
 
 def made_up(accuracy):
@@ -92,6 +92,23 @@ def test_the_overview_has_each_published_accuracy():
     last = table.set_index("network").loc[["1k", "5c"]]
     assert last["ours"].tolist() == pytest.approx([98.5, 98.5]) and set(last["runs"]) == {2}
     assert table.set_index("network").loc["3d", "published"] == 99.40
+
+
+def test_each_published_loss_is_held_against_runs_of_its_own_network():
+    rows = [
+        {"project": project, number.measured: number.value + step}
+        for project, number in TEST_LOSS.items()
+        for step in (-0.001, 0, 0.001)
+    ]
+    runs, in_keras = pd.DataFrame(rows), pd.DataFrame(rows)
+    table = verdicts.loss_table(runs, in_keras).set_index("project")
+    assert set(table.index) == set(TEST_LOSS) and set(table["comes out"]) == {"yes"} and set(table["runs"]) == {3}
+    runs.loc[runs["project"] == "5", "test_loss"] += 0.02
+    in_keras.loc[in_keras["project"] == "5c", "final_test_loss"] -= 0.02
+    table = verdicts.loss_table(runs, in_keras).set_index("project")
+    assert table.loc["5", "comes out"] == "no: ours is higher" and table.loc["5c", "comes out"] == "no: ours is lower"
+    with pytest.raises(ValueError, match="no run of project 5,"):
+        verdicts.loss_table(runs[runs["project"] != "5"], in_keras)
 
 
 def test_stored_rows_of_keras_have_the_names_of_the_print_outs():
