@@ -63,6 +63,8 @@ WIDTHS = tuple(25 * 2**k for k in range(6))
 DEPTHS = (1, 2, 4)
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 COARSE_RATES = RATES[2::2]
+ENDS = {COARSE_RATES[0]: DEPTHS, COARSE_RATES[-1]: (DEPTHS[0], DEPTHS[-1])}
+"""Rates and depths at which stacks of ReLU layers are compared though others are better."""
 SEEDS = (0, 1, 2)
 
 BOX = {"learning_rate": (0.002, 2.0), "batch_size": (16, 1024), "hidden": (25, 200)}
@@ -227,13 +229,16 @@ def judged(frame: pd.DataFrame) -> dict[str, Run]:
     short = {f"{width} units": [run for run in widths if run.hidden == (width,)] for width in (*WIDTHS, 2 * WIDTHS[-1])}
     short |= {f"batches of {size}": [run for run in batches if run.batch_size == size] for size in BATCH_SIZES}
     short |= {f"momentum {mu:g}": [run for run in parts["momentum"] if run.momentum == mu] for mu in MOMENTA}
-    ends = {}
-    for activation, depth in product(ACTIVATIONS, DEPTHS):
-        stack = [run for run in parts["depth"] if run.activation == activation and len(run.hidden) == depth]
-        short[f"{activation} x {depth}"] = stack
-        if activation == "relu":
-            at_ends = (run for run in stack if run.learning_rate in (COARSE_RATES[0], COARSE_RATES[-1]))
-            ends |= {f"relu x {depth} at {run.learning_rate:g}": replace(run, seed=SEEDS[0]) for run in at_ends}
+    stacks = {
+        (activation, depth): [r for r in parts["depth"] if r.activation == activation and len(r.hidden) == depth]
+        for activation, depth in product(ACTIVATIONS, DEPTHS)
+    }
+    short |= {f"{activation} x {depth}": runs for (activation, depth), runs in stacks.items()}
+    ends = {
+        f"relu x {depth} at {rate:g}": next(run for run in stacks["relu", depth] if run.learning_rate == rate)
+        for rate, depths in ENDS.items()
+        for depth in depths
+    }
     short |= {"batches of the grid": batches, "batches beyond it": batches + more["batch size"]} | methods()
     settings = {name: best(frame, runs) for name, runs in short.items()}
     long, parts = ("width", "width, beyond the grid", "cosine schedule", "two layers or more"), contestants()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
-__all__ = ["Difference", "Judgement", "PairedAnswers", "compare_answers", "judge", "paired_difference"]
+__all__ = ["Difference", "Judgement", "PairedAnswers", "compare_answers", "judge", "judgements", "paired_difference"]
 
 
 class Difference(NamedTuple):
@@ -74,6 +76,25 @@ def judge(
     by_images = np.sign(answers.second_more - answers.first_more) if answers.p_value < 0.05 / comparisons else 0
     both = int(points.low > 0 and by_images > 0) - int(points.high < 0 and by_images < 0)
     return Judgement(points, answers, seeds, {1: "better", -1: "worse", 0: "not shown"}[both])
+
+
+def judgements(changes: Mapping[str, Judgement]) -> pd.DataFrame:
+    """Return a row for each change: points gained, their interval over seeds, p over images, and what it is.
+
+    Columns are ``change``, ``seeds``, ``points``, ``over seeds``, ``p`` and ``it is``; points and interval are text.
+    """
+    rows = [
+        (
+            name,
+            result.seeds,
+            f"{result.points.mean:+.2f}",
+            f"{result.points.low:+.2f} to {result.points.high:+.2f}",
+            result.answers.p_value,
+            result.second,
+        )
+        for name, result in changes.items()
+    ]
+    return pd.DataFrame(rows, columns=["change", "seeds", "points", "over seeds", "p", "it is"])
 
 
 def paired_difference(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Difference:

@@ -16,7 +16,7 @@ from mnistbook import results
 from mnistbook.ch12_generalization import figures as generalization_figures
 from mnistbook.ch12_generalization import study
 from mnistbook.ch12_generalization.power_law import PowerLaw, fit_power_law
-from mnistbook.kit.comparisons import compare_answers, judge, paired_difference
+from mnistbook.kit.comparisons import compare_answers, judge, judgements, paired_difference
 from mnistlab.sweeps import run as runs
 from mnistlab.sweeps import runner
 from mnistlab.sweeps.provenance import COLUMNS
@@ -263,3 +263,18 @@ def test_the_learning_curve_shows_every_seed_and_the_law():
     assert axes.lines[-1].get_ydata()[[0, -1]] == pytest.approx([30, 15])
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     plt.close(figure)
+
+
+def test_judgements_stand_in_a_table_with_their_verdicts():
+    right = np.zeros((5, 1000), bool)
+    for seed, row in enumerate(right):
+        row[: 800 + seed] = True
+    better = right.copy()
+    for seed, row in enumerate(better):
+        row[900 : 950 + 2 * seed] = True
+    result = judge(right, better)
+    table = judgements({"more": result, "less": judge(better, right)}).set_index("change")
+    assert table["it is"].to_dict() == {"more": "better", "less": "worse"}
+    assert table["points"].to_dict() == {"more": "+5.40", "less": "-5.40"}
+    assert table.loc["more", "over seeds"] == f"+{result.points.low:.2f} to +{result.points.high:.2f}"
+    assert set(table["seeds"]) == {5} and (table["p"] < 1e-9).all()
