@@ -133,6 +133,11 @@ def outcomes(live: Iterable[again.Comparison] = ()) -> pd.DataFrame:
 
     ``nearest other seed`` and ``tolerance`` are computed from the store; ``difference`` and ``all digits`` come from
     ``live``, or from the last time that the run was repeated and kept, on the processor that stands beside them.
+
+    Raises
+    ------
+    ValueError
+        If what is stored of a run is not what it was when the run was repeated.
     """
     fresh = {one.key: one for one in live}
     last = results.read(OUTCOMES).set_index("store")
@@ -144,6 +149,11 @@ def outcomes(live: Iterable[again.Comparison] = ()) -> pd.DataFrame:
         if (one := fresh.get(chosen.run.key)) is not None:
             row |= {"difference": one.difference, "all digits": "yes" if one.identical else "no", "where": "this build"}
         elif name in last.index and last["run"][name] == chosen.run.key:
+            if again.digest(curves, chosen.run.key) != last["stored"][name]:
+                raise ValueError(
+                    f"what is stored of {chosen.run.key} has changed since the run was repeated: "
+                    f"make repeat REPEAT='{name} --store'"
+                )
             row |= {what: last[what][name] for what in ("difference", "all digits")}
             row["where"] = f"{last['processor'][name]}, {last['date'][name]}"
         else:
@@ -169,7 +179,8 @@ def main(arguments: Iterable[str]) -> int:
         print(
             f"{name}: {'comes out' if one.holds else 'DOES NOT COME OUT'}\n{table.to_string(index=False)}", flush=True
         )
-        rows.append(table.assign(store=name, **one.where))
+        stored = again.digest(stored_curves(name), one.key)
+        rows.append(table.assign(stored=stored, store=name, **one.where))
         failed += [] if one.holds else [name]
     if options.store:
         try:

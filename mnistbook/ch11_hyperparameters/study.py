@@ -253,10 +253,10 @@ def fresh_runs(frame: pd.DataFrame) -> list[Run]:
 def verdict(settings: dict[str, Run], first: str, second: str, comparisons: int = 1) -> Judgement:
     """Judge two of the settings of :func:`judged`, by name, by the report's one rule.
 
-    Seeds are paired where they give the same first weights.
+    Seeds are paired where they give the same first weights, whose scale hangs on the activation, too.
     """
     pair = [settings[name] for name in (first, second)]
-    starts = {(one.hidden, one.initializer) for one in pair}
+    starts = {(one.hidden, one.initializer, one.activation) for one in pair}
     right = (right_answers(ANSWERS, with_seeds([one], FINAL_SEEDS)) for one in pair)
     return judge(*right, same_starts=len(starts) == 1, comparisons=comparisons)
 

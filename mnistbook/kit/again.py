@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,9 @@ import pandas as pd
 from mnistlab.sweeps.provenance import provenance
 from mnistlab.sweeps.run import Run
 
-__all__ = ["Comparison", "compare", "comparisons", "family"]
+__all__ = ["Comparison", "compare", "comparisons", "digest", "family"]
 
-CONFIGURATION = (*(field.name for field in fields(Run) if field.name != "seed"), "project", "library", "rate")
+CONFIGURATION = (*(field.name for field in fields(Run) if field.name != "seed"), "project", "library", "rate", "trial")
 """Columns in which runs agree that differ in their seed only."""
 
 MEASURED = tuple(
@@ -160,6 +161,13 @@ def _when_measured(rows: pd.DataFrame) -> pd.DataFrame:
     for name in set(MEASURED) & set(rows):
         rows.loc[before & (runs[name].transform("nunique") == 1), name] = np.nan
     return rows
+
+
+def digest(stored: pd.DataFrame, key: str) -> str:
+    """Return a short name for all that is stored of what a run measured: another run, or one digit, has another."""
+    names = ["epoch", *(name for name in ("loss", *MEASURED) if name in stored)]
+    rows = stored.loc[stored["key"] == key, names]
+    return sha256(rows.to_csv(index=False, float_format="%.6g").encode()).hexdigest()[:12]
 
 
 def family(stored: pd.DataFrame, key: str) -> list[str]:

@@ -95,7 +95,7 @@ def _commit() -> str:
     try:
         commit = _git(folder, "rev-parse", "HEAD")[:12]
         # Pages and results may change while experiments run; what computes the numbers may not.
-        results = (":(exclude)mnistbook/results/*.csv", ":(exclude)mnistbook/results/*.npz")
+        results = tuple(f":(exclude)mnistbook/results/{names}" for names in ("*.csv", "*.npz", "SHA256SUMS"))
         changed = _git(folder, "status", "--porcelain", "--", "mnistlab", "mnistbook", "pyproject.toml", *results)
     except (OSError, subprocess.SubprocessError):
         return "unknown"

@@ -69,6 +69,37 @@ def test_what_is_repeated_has_other_seeds_that_would_be_noticed(name):
         assert not again.compare(exchanged(near, key, other), own, others).holds
 
 
+def test_a_run_that_was_stored_anew_has_to_be_repeated_anew(monkeypatch):
+    assert len(repeats.outcomes()) == len(repeats.REPEATED)
+    read = results.read_curves
+    for name, chosen in repeats.REPEATED.items():
+        rows, key = repeats.stored_curves(name), chosen.run.key
+        other = (again.family(rows, key) if chosen.others is None else chosen.other_keys)[0]
+
+        def altered(store, *, name=name, key=key, other=other, **options):
+            rows = read(store, **options)
+            return exchanged(rows, key, other) if store == name and other in set(rows["key"]) else rows
+
+        def slightly(store, *, name=name, key=key, **options):
+            rows = read(store, **options)
+            return rows.assign(loss=rows["loss"].where(rows["key"] != key, rows["loss"] * 1.001))
+
+        for reader in (altered, slightly):
+            monkeypatch.setattr(results, "read_curves", reader)
+            if chosen.others is None or reader is slightly:
+                with pytest.raises(ValueError, match=f"REPEAT='{name} --store'"):
+                    repeats.outcomes()
+
+
+def test_other_seeds_of_a_run_differ_in_nothing_else(curves):
+    for name in STORES:
+        rows = curves[name].drop_duplicates("key").set_index("key")
+        seeds = rows["seed"] if "seed" in rows else rows.index.to_series()
+        for key in rows.index[:: 1 + len(rows) // 30]:
+            others = again.family(curves[name], key)
+            assert seeds[[key, *others]].is_unique, (name, key)
+
+
 def test_each_study_s_stores_are_repeated():
     stores = {stored for name, study in find_studies().items() for stored in getattr(study, "STORED", (name,))}
     # That one trains nothing: chapter 18 reads some of its pictures again.
