@@ -194,9 +194,11 @@ FROM_SCRATCH_PER_CLASS = pd.DataFrame(
 KERAS_EPOCHS = {
     "1k": pd.DataFrame(
         {
-            "loss": (0.5928, 0.1625, 0.1010, 0.0752, 0.0554, 0.0456, 0.0334, 0.0280, 0.0217, np.nan),
-            "validation_loss": (0.1829, 0.1254, 0.1074, 0.0961, 0.0871, 0.0816, 0.0817, 0.0774, 0.0773, np.nan),
+            "loss": (0.5928, 0.1625, 0.1010, 0.0752, 0.0554, 0.0456, 0.0334, 0.0280, 0.0217, 0.0172),
+            "running_accuracy": (0.8383, 0.9534, 0.9719, 0.9789, 0.9840, 0.9873, 0.9911, 0.9934, 0.9951, 0.9964),
+            "validation_loss": (0.1829, 0.1254, 0.1074, 0.0961, 0.0871, 0.0816, 0.0817, 0.0774, 0.0773, 0.0831),
             "validation_accuracy": (0.9482, 0.9647, 0.9683, 0.9720, 0.9732, 0.9753, 0.9762, 0.9756, 0.9768, 0.9766),
+            "seconds": (6, 3, 3, 5, 5, 4, 6, 3, 3, 5),
         },
         index=pd.RangeIndex(1, 11, name="epoch"),
     ),
@@ -221,7 +223,7 @@ KERAS_EPOCHS = {
         index=pd.RangeIndex(1, 6, name="epoch"),
     ),
 }
-"""After each epoch. Of project 1's last epoch only the validation accuracy is at hand."""
+"""After each epoch. The training loss and accuracy of 1k were averaged twice, as chapter 16 finds."""
 
 LAYER_PARAMETERS = {
     "5k": {"Flatten": 0, "Dense (300)": 235_500, "Dense (10)": 3_010},
