@@ -25,6 +25,7 @@ __all__ = [
     "one_more_run",
     "strict_interval",
     "verdict",
+    "within_one_more_run",
 ]
 
 
@@ -143,6 +144,23 @@ def one_more_run(values: np.ndarray, most: float = 100.0) -> tuple[float, float]
         return np.nan, np.nan
     low, high = prediction_interval(values)
     return max(low, 0.0), min(high, most)  # few runs may say that more than all is possible
+
+
+def within_one_more_run(printed: np.ndarray, ours: np.ndarray, unit: float) -> np.ndarray:
+    """Say of each printed number whether a further run would give it, by the spread over seeds alone.
+
+    Parameters
+    ----------
+    printed
+        Numbers of any shape, whose last digit has this ``unit``.
+    ours
+        What our runs have in their places, of shape (seeds, *printed.shape).
+    """
+    found = np.empty(printed.shape, bool)
+    for place, number in np.ndenumerate(printed):
+        low, high = one_more_run(ours[:, *place], most=np.inf)
+        found[place] = low - unit / 2 <= number <= high + unit / 2
+    return found
 
 
 def strict_interval(percents: np.ndarray, images: int = 10_000) -> tuple[float, float]:

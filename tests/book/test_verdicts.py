@@ -94,6 +94,15 @@ def test_the_overview_has_each_published_accuracy():
     assert table.set_index("network").loc["3d", "published"] == 99.40
 
 
+def test_printed_numbers_are_held_against_one_more_run_each():
+    ours = np.array([[0.20, 3.0], [0.21, 3.1], [0.22, 3.2]])
+    low, high = verdicts.one_more_run(ours[:, 0], most=np.inf)
+    just, beyond = high + 0.0049, high + 0.0051
+    assert verdicts.within_one_more_run(np.array([just, 3.1]), ours, 0.01).tolist() == [True, True]
+    assert verdicts.within_one_more_run(np.array([beyond, 9.0]), ours, 0.01).tolist() == [False, False]
+    assert verdicts.within_one_more_run(np.array([low - 0.0051, 3.1]), ours, 0.01).tolist() == [False, True]
+
+
 def test_each_published_loss_is_held_against_runs_of_its_own_network():
     rows = [
         {"project": project, number.measured: number.value + step}
