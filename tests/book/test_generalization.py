@@ -238,13 +238,6 @@ def test_every_run_of_the_study_is_stored(stored, wrong):
     assert set(results.read_curves(study.NAME)["key"]) == keys
 
 
-def test_stored_answers_make_the_stored_accuracies(stored, wrong):
-    counts = wrong.set_index("key")["wrong"].str.split().str.len()
-    accuracies = stored.set_index("key")
-    expected = accuracies["test_accuracy"].fillna(accuracies["final_validation_accuracy"])
-    assert (1 - counts / 10_000).loc[expected.index].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-6)
-
-
 def test_the_best_networks_are_as_good_as_the_chapter_says(stored):
     for name, least in (("784-300-10", 0.985), ("784-800-10", 0.986)):
         accuracy = study.rows_of(stored, study.FINAL[name])["test_accuracy"]

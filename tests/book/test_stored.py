@@ -115,8 +115,9 @@ def test_all_answers_are_listed():
 def test_stored_answers_make_the_stored_accuracies(name):
     runs = results.read(name, extra_text=("project",)).set_index("key")
     answers = results.read(f"{name}_answers", extra_text=("wrong", "predicted", "project")).set_index("key")
+    assert set(answers.index) == set(runs.index)
     accuracies = runs.loc[answers.index, list(ANSWERED[name])].bfill(axis=1).iloc[:, 0]
     known = accuracies.notna()  # not of a training that diverged
     assert known.mean() > 0.9
     right = right_rows(answers.loc[known, "wrong"].fillna(""))
-    np.testing.assert_allclose(right.mean(axis=1), accuracies[known], atol=1e-6)
+    np.testing.assert_allclose(right.mean(axis=1), accuracies[known], rtol=0, atol=1e-6)
