@@ -42,8 +42,8 @@ NOTEBOOKS = BUILD / "notebooks"
 ESCAPES = re.compile(r"\x1b\[[\d;]*m")
 PROGRESS = re.compile(
     r"$|=+$|Running |(Source Folder|Config Path|Output Path):|Using jupyter-cache|\[etoc\]|Building your book"
-    r"|(building|checking|copying|dumping|generating|loading|looking|making|parsing|pickling|preparing|reading|updating"
-    r"|writing) [^:]*(: |\.\.\.|\]: )|(myst|myst-nb|sphinx-multitoc-numbering) v[\d.]+:"
+    r"|(building|checking|copying|dumping|generating|highlighting|loading|looking|making|parsing|pickling|preparing"
+    r"|reading|updating|writing) [^:]*(: |\.\.\.|\]: )|(myst|myst-nb|sphinx-multitoc-numbering) v[\d.]+:"
     r"|.*: (Executing notebook|Executed notebook|Cached executed|Using cached)|\[IPKernelApp\] WARNING . Kernel is"
 )
 

@@ -154,7 +154,7 @@ def within_one_more_run(printed: np.ndarray, ours: np.ndarray, unit: float) -> n
     printed
         Numbers of any shape, whose last digit has this ``unit``.
     ours
-        What our runs have in their places, of shape (seeds, *printed.shape).
+        What our runs have in their places, of shape ``(seeds, *printed.shape)``.
     """
     found = np.empty(printed.shape, bool)
     for place, number in np.ndenumerate(printed):

@@ -1,0 +1,41 @@
+"""The docstrings of the public names, read as the build of the pages reads them, without running a notebook."""
+
+import sys
+from io import StringIO
+from pathlib import Path
+
+import yaml
+from sphinx.application import Sphinx
+from sphinx.util.console import strip_escape_sequences
+from sphinx.util.docutils import docutils_namespace
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "book" / "extensions")]
+
+from report_book import api, public  # noqa: E402
+
+
+def complaints(folder: Path, text: str) -> list[str]:
+    """Return what Sphinx complains of as it reads a text; references are looked up later, so not of those."""
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]
+    options = {key: value for key, value in settings.items() if key.startswith(("autodoc_", "napoleon_", "python_"))}
+    options["extensions"] = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_proof"]
+    (folder / "index.rst").write_text(text, encoding="utf-8")
+    heard = StringIO()
+    with docutils_namespace():
+        app = Sphinx(folder, None, folder / "out", folder / "doctrees", "dummy", options, status=None, warning=heard)
+        app.builder.read()
+    return strip_escape_sequences(heard.getvalue()).splitlines()
+
+
+def test_every_docstring_of_the_reference_is_well_formed(tmp_path):
+    lines = ["Reference", "=========", ""]
+    for each in public.public_names().values():
+        lines += [f".. {api.DIRECTIVES[each.kind]}:: {each.name}"]
+        lines += [f"   {option}" for option in api.OPTIONS.get(each.kind, ())] + [""]
+    assert complaints(tmp_path, "\n".join(lines)) == []
+
+
+def test_a_star_that_opens_emphasis_and_does_not_close_it_is_heard_of(tmp_path):
+    (line,) = complaints(tmp_path, "Shapes\n======\n\nof shape (seeds, *printed.shape).\n")
+    assert "Inline emphasis start-string without end-string" in line
