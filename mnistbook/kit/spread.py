@@ -37,8 +37,9 @@ class Spread(NamedTuple):
 
     @property
     def side(self) -> int:
-        """Of a ratio: -1 if both quartiles are below 1, 1 if both are above, else 0."""
-        return -1 if self.high < 1 else 1 if self.low > 1 else 0
+        """Of a ratio: -1 if both quartiles, as they are written, are below 1, 1 if both are above, else 0."""
+        low, high = (round(one, self.decimals) for one in (self.low, self.high))
+        return -1 if high < 1 else 1 if low > 1 else 0
 
 
 def listed(words: Sequence[object]) -> str:

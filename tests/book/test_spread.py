@@ -19,7 +19,9 @@ def test_the_first_digit_of_the_spread_is_the_last_that_is_written(values, writt
     assert Spread(*values).text == written
 
 
-@pytest.mark.parametrize(("values", "side"), [((0.7, 0.8, 0.9), -1), ((0.9, 0.98, 1.1), 0), ((1.1, 1.2, 1.3), 1)])
+@pytest.mark.parametrize(
+    ("values", "side"), [((0.7, 0.8, 0.9), -1), ((0.9, 0.98, 1.1), 0), ((0.981, 0.995, 0.999), 0), ((1.1, 1.2, 1.3), 1)]
+)
 def test_a_ratio_is_on_a_side_if_its_quartiles_are(values, side):
     assert Spread(*values).side == side
 

@@ -73,7 +73,7 @@ def fastest(rows: pd.DataFrame, threads: int = 1) -> dict[int, tuple[str, Spread
 def claim(rows: pd.DataFrame, threads: int = 1) -> str:
     """Return a sentence that says at which batch sizes a framework is faster, at which none is, and by how much.
 
-    Where the quartiles of the ratio lie on both sides of 1, the two are called alike.
+    Where the quartiles of the ratio do not lie on one side of 1, the two are called alike.
     """
     parts, found = [], fastest(rows, threads)
     for side in (-1, 0, 1):
@@ -90,7 +90,7 @@ def claim(rows: pd.DataFrame, threads: int = 1) -> str:
             1: "mnistlab is faster than all frameworks",
         }[side]
         parts.append(f"{who} in batches of {listed([f'{batch:,}' for batch in here])} ({told} times as long)")
-    return f"On {'one thread' if threads == 1 else f'{threads} threads'} " + "; ".join(parts) + "."
+    return f"When last measured, on {'one thread' if threads == 1 else f'{threads} threads'}, " + "; ".join(parts) + "."
 
 
 def beside(rows: pd.DataFrame) -> pd.DataFrame:
