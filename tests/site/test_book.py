@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import docutils.utils
-import nbformat
 import pytest
 import yaml
 from docutils import nodes
@@ -350,24 +349,6 @@ def test_in_print_a_reference_leads_to_its_exercise_and_says_its_number(written,
 def test_a_word_with_a_hyphen_stands_in_the_index_once():
     written = r"\index{one\sphinxhyphen{}hot@\spxentry{one\sphinxhyphen{}hot}|spxpagem}"
     assert latex.for_print(written, {}) == r"\index{one-hot@\spxentry{one\sphinxhyphen{}hot}|spxpagem}"
-
-
-def test_a_value_that_a_notebook_keeps_for_the_text_is_read_there():
-    """Of a mean and the ends of its interval, which one loop keeps, a sentence may take one or two."""
-    notebooks = {path: nbformat.read(path, as_version=4).cells for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
-    texts = [cell.source for cells in notebooks.values() for cell in cells if cell.cell_type == "markdown"]
-    texts += [path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("*.md")]
-    read = re.findall(r"\{glue:\w*\}[` ](?:[^`\s]*::)?(\w+)", "\n".join(texts))
-    read += [name.removesuffix(end) + "_mean" for name in read for end in ("_low", "_high") if name.endswith(end)]
-    kept = {
-        (path.name, output.metadata.scrapbook.name)
-        for path, cells in notebooks.items()
-        for cell in cells
-        for output in cell.get("outputs", ())
-        if "scrapbook" in output.get("metadata", ())
-    }
-    assert len(kept) > 500
-    assert {(page, name) for page, name in kept if name not in read} == set()
 
 
 def test_glued_numbers_are_set_as_print_does():

@@ -37,10 +37,7 @@ def complaints(folder: Path, text: str) -> list[str]:
 
 
 def test_every_docstring_of_the_reference_is_well_formed(tmp_path):
-    lines = ["Reference", "=========", ""]
-    for each in public.public_names().values():
-        lines += [f".. {api.DIRECTIVES[each.kind]}:: {each.name}"]
-        lines += [f"   {option}" for option in api.OPTIONS.get(each.kind, ())] + [""]
+    lines = ["Reference", "=========", "", *api.documenting(public.public_names().values())]
     assert complaints(tmp_path, "\n".join(lines)) == []
 
 

@@ -181,17 +181,32 @@ def test_glued_numbers_are_plain_so_that_a_page_can_format_them(path):
     assert [name for name, text in glued(path).items() if text.startswith("np.")] == []
 
 
-def test_glued_values_are_named_with_the_notebook_that_computes_them():
-    """A value of another page needs its file's name, and one that no cell glues would be a warning only when built."""
-    wrong = []
+def places_of_glued_values():
+    """Yield the page, the notebook that it names, if any, the one that glues, the name, and what follows the name."""
     for path in [*(ROOT / "book").glob("*.md"), *NOTEBOOKS]:
         text = path.read_text(encoding="utf-8")
         for target, key, end in re.findall(r"\{glue:\w+\}`(?:([^`:]+)::)?([^`:]+)([:`])", text):
-            source = (path.parent / target).resolve() if target else path
-            # Without a format, MyST-NB takes the key of another page for one.
-            if not source.is_file() or key not in glued(source) or (target and end != ":"):
-                wrong.append((path.name, target, key))
+            yield path, target, (path.parent / target).resolve() if target else path, key, end
+
+
+def test_glued_values_are_named_with_the_notebook_that_computes_them():
+    """A value of another page needs its file's name, and one that no cell glues would be a warning only when built."""
+    wrong = []
+    for path, target, source, key, end in places_of_glued_values():
+        # Without a format, MyST-NB takes the key of another page for one.
+        if not source.is_file() or key not in glued(source) or (target and end != ":"):
+            wrong.append((path.name, target, key))
     assert wrong == []
+
+
+def test_a_value_that_a_notebook_keeps_for_the_text_is_read_there():
+    """Of a mean and the ends of its interval, which one loop keeps, a sentence may take one or two."""
+    read = {(source, key) for _, _, source, key, _ in places_of_glued_values()}
+    ends = ("_low", "_high")
+    read |= {(source, key.removesuffix(end) + "_mean") for source, key in read for end in ends if key.endswith(end)}
+    kept = {(path, key) for path in NOTEBOOKS for key in glued(path)}
+    assert len(kept) > 500
+    assert kept - read == set()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from importlib import import_module
 
 from docutils import nodes
@@ -46,14 +47,20 @@ class Api(SphinxDirective):
         title, about = introduction(module)
         section = nodes.section(ids=[nodes.make_id(f"api-{module}")])
         section += nodes.title(title, title)
-        lines = [f"*Module* ``{module}``" + (f" · {about}" if about else ""), ""]
-        for each in names:
-            lines += [f".. {DIRECTIVES[each.kind]}:: {each.name}"]
-            lines += [f"   {option}" for option in OPTIONS.get(each.kind, ())] + [""]
+        lines = [f"*Module* ``{module}``" + (f" · {about}" if about else ""), "", *documenting(names)]
         source = f"the reference of {module}"
         text = StringList(["````{eval-rst}", *lines, "````"], source=source)
         self.state.nested_parse(text, self.content_offset, section)
         return section
+
+
+def documenting(names: Iterable[PublicName]) -> list[str]:
+    """Return the lines of reStructuredText that document these names."""
+    lines = []
+    for each in names:
+        lines += [f".. {DIRECTIVES[each.kind]}:: {each.name}"]
+        lines += [f"   {option}" for option in OPTIONS.get(each.kind, ())] + [""]
+    return lines
 
 
 class ApiSummary(SphinxDirective):
